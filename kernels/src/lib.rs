@@ -1,0 +1,15 @@
+//! SIMD kernels of `daleian`.
+//!
+//! Slices in, slices out. Each algorithm is written once over sixteen-lane vectors and compiled for AVX-512,
+//! AVX2+FMA and a portable path; an [`Isa`] value, detected at run time, picks one. Every `unsafe` line of the
+//! project is in this crate.
+
+mod aligned;
+mod isa;
+mod pattern;
+mod simd;
+
+pub use aligned::Aligned;
+pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
+pub use pattern::{Pattern, PatternError};
+pub use simd::WIDTH;

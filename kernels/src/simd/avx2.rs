@@ -1,0 +1,171 @@
+//! AVX2 with FMA: two registers a vector.
+
+use core::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Proof that AVX2 and FMA are present.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    pub(crate) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+
+    #[inline]
+    pub(crate) fn frame<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "avx2,fma")]
+        fn inner<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
+            kernel.run(token)
+        }
+        // SAFETY: a token is only made by `detect`, which found these features.
+        unsafe { inner(self, kernel) }
+    }
+}
+
+/// The sum of eight lanes, halves folded onto each other.
+///
+/// # Safety
+/// AVX is present.
+#[inline(always)]
+pub(super) unsafe fn sum8(a: __m256) -> f32 {
+    // SAFETY: the caller promises AVX.
+    unsafe {
+        let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+        let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+        let a = _mm_add_ss(a, _mm_shuffle_ps::<0b01>(a, a));
+        _mm_cvtss_f32(a)
+    }
+}
+
+#[inline(always)]
+fn each(a: [__m256; 2], f: impl Fn(__m256) -> __m256) -> [__m256; 2] {
+    [f(a[0]), f(a[1])]
+}
+
+macro_rules! ops {
+    ($($name:ident($($arg:ident),*) = $body:expr;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($arg: [__m256; 2]),*) -> [__m256; 2] {
+            #[inline(always)]
+            fn half($($arg: __m256),*) -> __m256 {
+                // SAFETY: only reached through a token, which proves that the features are present.
+                unsafe { $body }
+            }
+            [half($($arg[0]),*), half($($arg[1]),*)]
+        }
+    )*};
+}
+
+impl Simd for Avx2 {
+    type V = [__m256; 2];
+    type Mask = [__m256; 2];
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: the token proves that the features are present.
+        [unsafe { _mm256_set1_ps(x) }; 2]
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> Self::V {
+        // SAFETY: the caller promises 16 readable elements.
+        unsafe { [_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))] }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Self::V) {
+        // SAFETY: the caller promises 16 writable elements.
+        unsafe {
+            _mm256_storeu_ps(p, v[0]);
+            _mm256_storeu_ps(p.add(8), v[1]);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, len: usize) -> Self::V {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` readable elements, and `len` is at most 16.
+        unsafe {
+            core::ptr::copy_nonoverlapping(p, whole.as_mut_ptr(), len);
+            self.load(whole.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: Self::V, len: usize) {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` writable elements, and `len` is at most 16.
+        unsafe {
+            self.store(whole.as_mut_ptr(), v);
+            core::ptr::copy_nonoverlapping(whole.as_ptr(), p, len);
+        }
+    }
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> Self::V {
+        let mut whole = [0u32; 16];
+        // SAFETY: the caller promises `len` readable indices and a readable element at each; lanes from `len` on are
+        // masked off. An index is below 2^31 (the pattern holds to that), so the signed offset is the unsigned.
+        unsafe {
+            core::ptr::copy_nonoverlapping(index, whole.as_mut_ptr(), len);
+            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let count = _mm256_set1_epi32(len as i32);
+            let half = |k: usize| {
+                let lane = _mm256_add_epi32(lane, _mm256_set1_epi32(8 * k as i32));
+                let mask = _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lane));
+                let index = _mm256_loadu_si256(whole.as_ptr().add(8 * k).cast());
+                _mm256_mask_i32gather_ps::<4>(_mm256_setzero_ps(), base, index, mask)
+            };
+            [half(0), half(1)]
+        }
+    }
+
+    ops! {
+        add(a, b) = _mm256_add_ps(a, b);
+        sub(a, b) = _mm256_sub_ps(a, b);
+        mul(a, b) = _mm256_mul_ps(a, b);
+        div(a, b) = _mm256_div_ps(a, b);
+        sqrt(a) = _mm256_sqrt_ps(a);
+        mul_add(a, b, c) = _mm256_fmadd_ps(a, b, c);
+        neg_mul_add(a, b, c) = _mm256_fnmadd_ps(a, b, c);
+        // maxps and minps give the second operand when either is NaN
+        max(a, b) = _mm256_max_ps(b, a);
+        min(a, b) = _mm256_min_ps(b, a);
+        abs(a) = _mm256_andnot_ps(_mm256_set1_ps(-0.0), a);
+        copy_sign(a, b) = _mm256_or_ps(
+            _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
+            _mm256_and_ps(_mm256_set1_ps(-0.0), b),
+        );
+        round(a) = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        exp2_integer(k) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+            _mm256_cvtps_epi32(k),
+            _mm256_set1_epi32(127),
+        )));
+    }
+
+    #[inline(always)]
+    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V) {
+        // SAFETY: the token proves that the features are present. The bit trick: subtracting the bits of 0.75
+        // leaves in the exponent field the power of two that brings `a` into [0.75, 1.5).
+        unsafe {
+            let origin = _mm256_set1_epi32(0.75f32.to_bits() as i32);
+            let shift = |a: __m256| _mm256_srai_epi32::<23>(_mm256_sub_epi32(_mm256_castps_si256(a), origin));
+            let m = each(a, |a| {
+                _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_slli_epi32::<23>(shift(a))))
+            });
+            (m, each(a, |a| _mm256_cvtepi32_ps(shift(a))))
+        }
+    }
+    #[inline(always)]
+    fn gt(self, a: Self::V, b: Self::V) -> Self::Mask {
+        // SAFETY: the token proves that the features are present.
+        unsafe { [_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V {
+        // SAFETY: the token proves that the features are present.
+        unsafe { [_mm256_blendv_ps(no[0], yes[0], mask[0]), _mm256_blendv_ps(no[1], yes[1], mask[1])] }
+    }
+    #[inline(always)]
+    fn sum(self, a: Self::V) -> f32 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { sum8(_mm256_add_ps(a[0], a[1])) }
+    }
+}

@@ -1,0 +1,143 @@
+//! AVX-512: one register a vector.
+
+use core::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    pub(crate) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma"))
+        .then_some(Self(()))
+    }
+
+    #[inline]
+    pub(crate) fn frame<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        fn inner<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
+            kernel.run(token)
+        }
+        // SAFETY: a token is only made by `detect`, which found these features.
+        unsafe { inner(self, kernel) }
+    }
+}
+
+/// The lowest `len` bits set.
+#[inline(always)]
+fn first(len: usize) -> __mmask16 {
+    debug_assert!(len <= 16);
+    ((1u32 << len) - 1) as __mmask16
+}
+
+// SAFETY of every block below: the token proves that the features are present; what else a call needs (valid
+// pointers) is the caller's promise, stated at the trait.
+macro_rules! ops {
+    ($($name:ident($($arg:ident),*) = $body:expr;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($arg: __m512),*) -> __m512 {
+            // SAFETY: the token proves that the features are present.
+            unsafe { $body }
+        }
+    )*};
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    type Mask = __mmask16;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> __m512 {
+        // SAFETY: the caller promises 16 readable elements.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m512) {
+        // SAFETY: the caller promises 16 writable elements.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, len: usize) -> __m512 {
+        // SAFETY: the caller promises `len` readable elements; masked-off ones are not touched.
+        unsafe { _mm512_maskz_loadu_ps(first(len), p) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: __m512, len: usize) {
+        // SAFETY: the caller promises `len` writable elements; masked-off ones are not touched.
+        unsafe { _mm512_mask_storeu_ps(p, first(len), v) }
+    }
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> __m512 {
+        // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
+        // not touched. An index is below 2^31 (the pattern holds to that), so the signed offset is the unsigned.
+        unsafe {
+            let mask = first(len);
+            let index = _mm512_maskz_loadu_epi32(mask, index.cast());
+            _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask, index, base)
+        }
+    }
+
+    ops! {
+        add(a, b) = _mm512_add_ps(a, b);
+        sub(a, b) = _mm512_sub_ps(a, b);
+        mul(a, b) = _mm512_mul_ps(a, b);
+        div(a, b) = _mm512_div_ps(a, b);
+        sqrt(a) = _mm512_sqrt_ps(a);
+        mul_add(a, b, c) = _mm512_fmadd_ps(a, b, c);
+        neg_mul_add(a, b, c) = _mm512_fnmadd_ps(a, b, c);
+        // maxps and minps give the second operand when either is NaN
+        max(a, b) = _mm512_max_ps(b, a);
+        min(a, b) = _mm512_min_ps(b, a);
+        abs(a) = _mm512_andnot_ps(_mm512_set1_ps(-0.0), a);
+        copy_sign(a, b) = _mm512_or_ps(
+            _mm512_andnot_ps(_mm512_set1_ps(-0.0), a),
+            _mm512_and_ps(_mm512_set1_ps(-0.0), b),
+        );
+        round(a) = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        exp2_integer(k) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
+            _mm512_cvtps_epi32(k),
+            _mm512_set1_epi32(127),
+        )));
+    }
+
+    #[inline(always)]
+    fn split_exponent(self, a: __m512) -> (__m512, __m512) {
+        // SAFETY: the token proves that the features are present.
+        unsafe {
+            let m = _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(a);
+            // the exponent that goes with m in [0.75, 1.5) is that of a/m, an exact power of two
+            let e = _mm512_getexp_ps(_mm512_div_ps(a, m));
+            (m, e)
+        }
+    }
+    #[inline(always)]
+    fn gt(self, a: __m512, b: __m512) -> __mmask16 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
+    }
+    #[inline(always)]
+    fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+    #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        // SAFETY: the token proves that the features are present.
+        unsafe {
+            let a = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
+            super::avx2::sum8(a)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One vector of sixteen `f32` lanes, the same width on every instruction set.
+//!
+//! AVX-512 holds it in one register, AVX2 in two, the portable path in a `wide::f32x16`. Because the width is
+//! always sixteen, sums over lanes are made in the same order everywhere and a state buffer fits every set.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+pub(crate) mod portable;
+
+/// Lanes in a vector, and the unit to which batches are padded.
+pub const WIDTH: usize = 16;
+
+/// Work that is written once and compiled for each instruction set.
+pub(crate) trait Kernel {
+    type Output;
+    /// Must be `#[inline(always)]`, as must all that it calls with `s`: only inlined into the frame does the code
+    /// get the instructions.
+    fn run<S: Simd>(self, s: S) -> Self::Output;
+}
+
+/// A token for an instruction set and its operations on sixteen lanes.
+///
+/// Every method is `#[inline(always)]`. Comparisons give a mask; a NaN operand compares false.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    type V: Copy;
+    type Mask: Copy;
+
+    fn splat(self, x: f32) -> Self::V;
+    /// # Safety
+    /// `p` is valid for reading 16 `f32`.
+    unsafe fn load(self, p: *const f32) -> Self::V;
+    /// # Safety
+    /// `p` is valid for writing 16 `f32`.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
+    /// The first `len` (0 to 16) elements from `p`, then zeros.
+    /// # Safety
+    /// `p` is valid for reading `len` `f32`.
+    unsafe fn load_first(self, p: *const f32, len: usize) -> Self::V;
+    /// Writes the first `len` (0 to 16) elements to `p`.
+    /// # Safety
+    /// `p` is valid for writing `len` `f32`.
+    unsafe fn store_first(self, p: *mut f32, v: Self::V, len: usize);
+    /// Elements `base[index[k]]` for the first `len` (0 to 16) indices, then zeros.
+    /// # Safety
+    /// `index` is valid for reading `len` `u32`; `base` is valid for reading at each of them.
+    unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> Self::V;
+
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the instruction set can.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`, fused where the instruction set can.
+    fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The larger; where `a` is NaN, NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller; where `a` is NaN, NaN.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    fn abs(self, a: Self::V) -> Self::V;
+    /// The magnitude of `a` with the sign of `b`.
+    fn copy_sign(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The nearest integer, ties to even; |a| below 2^22.
+    fn round(self, a: Self::V) -> Self::V;
+    /// `2^k` for integral `k` in -126..=127.
+    fn exp2_integer(self, k: Self::V) -> Self::V;
+    /// The exponent and significand of a positive normal `a`: `a = m * 2^e`, `m` in [0.75, 1.5); returns `(m, e)`.
+    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V);
+    /// `a > b`.
+    fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
+    /// `yes` where the mask holds, `no` elsewhere.
+    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
+    /// The sum over the lanes, as ((0+8)+(4+12)) ...: halves folded onto each other, 16 to 8 to 4 to 2 to 1.
+    fn sum(self, a: Self::V) -> f32;
+}

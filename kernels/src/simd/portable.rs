@@ -1,0 +1,148 @@
+//! The portable path: `wide`, whose instruction set is fixed when the crate is compiled (SSE2 in a baseline x86-64
+//! build, NEON on AArch64).
+
+use wide::{f32x16, i32x16};
+
+use super::Simd;
+
+/// The portable path needs no proof.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Portable;
+
+#[inline(always)]
+fn bits(a: f32x16) -> i32x16 {
+    bytemuck::cast(a)
+}
+
+#[inline(always)]
+fn float(a: i32x16) -> f32x16 {
+    bytemuck::cast(a)
+}
+
+impl Simd for Portable {
+    type V = f32x16;
+    type Mask = f32x16;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> f32x16 {
+        f32x16::splat(x)
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> f32x16 {
+        // SAFETY: the caller promises 16 readable elements.
+        f32x16::from(unsafe { p.cast::<[f32; 16]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: f32x16) {
+        // SAFETY: the caller promises 16 writable elements.
+        unsafe { p.cast::<[f32; 16]>().write_unaligned(v.to_array()) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, len: usize) -> f32x16 {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` readable elements, and `len` is at most 16.
+        unsafe { core::ptr::copy_nonoverlapping(p, whole.as_mut_ptr(), len) };
+        f32x16::from(whole)
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: f32x16, len: usize) {
+        let whole = v.to_array();
+        // SAFETY: the caller promises `len` writable elements, and `len` is at most 16.
+        unsafe { core::ptr::copy_nonoverlapping(whole.as_ptr(), p, len) };
+    }
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> f32x16 {
+        let mut whole = [0.0f32; 16];
+        for (k, x) in whole.iter_mut().enumerate().take(len) {
+            // SAFETY: the caller promises `len` readable indices and a readable element at each.
+            *x = unsafe { *base.add(*index.add(k) as usize) };
+        }
+        f32x16::from(whole)
+    }
+
+    #[inline(always)]
+    fn add(self, a: f32x16, b: f32x16) -> f32x16 {
+        a + b
+    }
+    #[inline(always)]
+    fn sub(self, a: f32x16, b: f32x16) -> f32x16 {
+        a - b
+    }
+    #[inline(always)]
+    fn mul(self, a: f32x16, b: f32x16) -> f32x16 {
+        a * b
+    }
+    #[inline(always)]
+    fn div(self, a: f32x16, b: f32x16) -> f32x16 {
+        a / b
+    }
+    #[inline(always)]
+    fn sqrt(self, a: f32x16) -> f32x16 {
+        a.sqrt()
+    }
+    #[inline(always)]
+    fn mul_add(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+        a.mul_neg_add(b, c)
+    }
+    #[inline(always)]
+    fn max(self, a: f32x16, b: f32x16) -> f32x16 {
+        // a comparison with NaN is false, so `a` stays
+        self.select(self.gt(b, a), b, a)
+    }
+    #[inline(always)]
+    fn min(self, a: f32x16, b: f32x16) -> f32x16 {
+        self.select(self.gt(a, b), b, a)
+    }
+    #[inline(always)]
+    fn abs(self, a: f32x16) -> f32x16 {
+        float(bits(a) & i32x16::splat(i32::MAX))
+    }
+    #[inline(always)]
+    fn copy_sign(self, a: f32x16, b: f32x16) -> f32x16 {
+        float((bits(a) & i32x16::splat(i32::MAX)) | (bits(b) & i32x16::splat(i32::MIN)))
+    }
+    #[inline(always)]
+    fn round(self, a: f32x16) -> f32x16 {
+        // adding and taking away 1.5·2^23 leaves no room for a fraction; ties go to even
+        let magic = f32x16::splat(12_582_912.0);
+        (a + magic) - magic
+    }
+    #[inline(always)]
+    fn exp2_integer(self, k: f32x16) -> f32x16 {
+        // in k + 1.5·2^23 the low bits of the significand are k itself
+        let magic = 12_582_912.0f32;
+        let k = bits(k + f32x16::splat(magic)) - i32x16::splat(magic.to_bits() as i32);
+        float((k + i32x16::splat(127)) << 23)
+    }
+    #[inline(always)]
+    fn split_exponent(self, a: f32x16) -> (f32x16, f32x16) {
+        let e = (bits(a) - i32x16::splat(0.75f32.to_bits() as i32)) >> 23;
+        let m = float(bits(a) - (e << 23));
+        let magic = 12_582_912.0f32;
+        let e = float(e + i32x16::splat(magic.to_bits() as i32)) - f32x16::splat(magic);
+        (m, e)
+    }
+    #[inline(always)]
+    fn gt(self, a: f32x16, b: f32x16) -> f32x16 {
+        use wide::CmpGt;
+        a.simd_gt(b)
+    }
+    #[inline(always)]
+    fn select(self, mask: f32x16, yes: f32x16, no: f32x16) -> f32x16 {
+        mask.blend(yes, no)
+    }
+    #[inline(always)]
+    fn sum(self, a: f32x16) -> f32 {
+        let mut x = a.to_array();
+        for half in [8, 4, 2, 1] {
+            for k in 0..half {
+                x[k] += x[k + half];
+            }
+        }
+        x[0]
+    }
+}

@@ -1,0 +1,1 @@
+//! Unroll through time: what to keep, backward, gradients.

@@ -1,0 +1,98 @@
+//! What a configuration says of neurons and synapses.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Sign;
+
+/// A named range of neurons with one sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PopulationSpec {
+    /// Its name, unique in the network.
+    pub name: String,
+    /// Number of neurons, at least 1.
+    pub size: usize,
+    /// The sign of everything its neurons send.
+    pub sign: Sign,
+}
+
+/// How synapses between two populations are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleName {
+    /// Every pair.
+    All,
+    /// Each pair independently, with `probability`.
+    Probability,
+    /// Every postsynaptic neuron gets `in-degree` different presynaptic ones.
+    InDegree,
+}
+
+/// A connection rule between populations (`[[connection]]`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ConnectionSpec {
+    /// Presynaptic population; left out: all neurons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre: Option<String>,
+    /// Postsynaptic population; left out: all neurons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<String>,
+    /// The rule.
+    pub rule: RuleName,
+    /// For `probability`: above 0, at most 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// For `in-degree`: at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_degree: Option<usize>,
+    /// Whether a neuron may connect to itself.
+    #[serde(default = "yes")]
+    pub autapses: bool,
+}
+
+/// A connectome read from CSV files (`[connectome]`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EdgeListSpec {
+    /// Edge list, header `pre,post[,weight]`.
+    pub edges: PathBuf,
+    /// Neurons, header `id,population,sign`; left out: the neurons are those of the edges, in one population without
+    /// a sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neurons: Option<PathBuf>,
+    /// What to do with an edge that stands there twice.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+    /// What to do with a weight against the sign of its presynaptic neuron.
+    #[serde(default)]
+    pub contradictions: Contradictions,
+}
+
+/// What to do with an edge that stands in the list twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Refuse the file and name the rows.
+    #[default]
+    Error,
+    /// Add their weights.
+    Sum,
+}
+
+/// What to do with a weight against the sign of its presynaptic neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contradictions {
+    /// Refuse the file, count them and name the first.
+    #[default]
+    Error,
+    /// Set the weight to 0; the synapse stays.
+    Clamp,
+}
+
+fn yes() -> bool {
+    true
+}

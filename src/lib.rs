@@ -1,0 +1,17 @@
+//! Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod random;
+
+pub mod analysis;
+pub mod bptt;
+pub mod connectome;
+pub mod constraint;
+pub mod network;
+pub mod optim;
+pub mod sparse;
+pub mod task;
+pub mod train;
+
+pub use error::{Error, Result};

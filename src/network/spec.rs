@@ -1,0 +1,139 @@
+//! What a configuration says of the cell, the inputs, the readout and the weights at the start.
+
+use serde::{Deserialize, Serialize};
+
+/// phi, the activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationName {
+    /// tanh(z).
+    Tanh,
+    /// max(z, 0).
+    Relu,
+    /// 1 / (1 + exp(-z)).
+    Sigmoid,
+    /// ln(1 + exp(z)).
+    Softplus,
+    /// z.
+    Identity,
+}
+
+/// One neuron: `a = phi(z)`, `r = rho(a)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CellSpec {
+    /// phi.
+    pub activation: ActivationName,
+    /// Whether rho is `max(a, 0)` rather than the identity.
+    pub rectified: bool,
+    /// Whether the recurrent layer has a bias (without one it is 0 and stays 0).
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+/// Which entries a matrix between channels and neurons has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocks {
+    /// All.
+    #[default]
+    Dense,
+    /// Channel k meets the neurons of population k only; there are as many channels as populations.
+    Population,
+}
+
+/// The input weights U.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InputSpec {
+    /// Dense, or one population a channel.
+    #[serde(default)]
+    pub blocks: Blocks,
+}
+
+/// The readout `y = g(V a + c)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ReadoutSpec {
+    /// Dense, or one population an output.
+    #[serde(default)]
+    pub blocks: Blocks,
+    /// g: identity or tanh.
+    #[serde(default = "identity")]
+    pub activation: ActivationName,
+}
+
+/// Recurrent weights at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InitSpec {
+    /// Where they come from.
+    #[serde(default)]
+    pub weights: InitWeights,
+    /// Uniform weights lie within `gain / sqrt(fan)` of 0, on the side of their column's sign.
+    #[serde(default = "one")]
+    pub gain: f64,
+    /// What `fan` is.
+    #[serde(default)]
+    pub fan: Fan,
+}
+
+impl Default for InitSpec {
+    fn default() -> Self {
+        Self { weights: InitWeights::default(), gain: 1.0, fan: Fan::default() }
+    }
+}
+
+/// Where the recurrent weights at the start come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitWeights {
+    /// Drawn uniformly.
+    #[default]
+    Uniform,
+    /// As the edge list says (a missing weight column is an error).
+    Edges,
+}
+
+/// What the spread of uniform weights is divided by the root of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fan {
+    /// The number of neurons n (the paper's networks; torch's default for a dense layer).
+    #[default]
+    Neurons,
+    /// The number of synapses of each postsynaptic neuron.
+    InDegree,
+}
+
+/// A parameter, as the model file names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ParameterName {
+    /// W.
+    #[serde(rename = "recurrent.values")]
+    RecurrentWeights,
+    /// b.
+    #[serde(rename = "recurrent.bias")]
+    RecurrentBias,
+    /// U.
+    #[serde(rename = "input.weight")]
+    InputWeights,
+    /// V.
+    #[serde(rename = "readout.weight")]
+    ReadoutWeights,
+    /// c.
+    #[serde(rename = "readout.bias")]
+    ReadoutBias,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn identity() -> ActivationName {
+    ActivationName::Identity
+}

@@ -1,0 +1,66 @@
+//! What a configuration says of the optimizer.
+
+use serde::{Deserialize, Serialize};
+
+/// How a gradient becomes a step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum OptimizerSpec {
+    /// Kingma & Ba 2015, with torch's defaults.
+    Adam {
+        /// Step size.
+        learning_rate: f64,
+        /// Decay of the mean of the gradient.
+        #[serde(default = "beta1")]
+        beta1: f64,
+        /// Decay of the mean of its square.
+        #[serde(default = "beta2")]
+        beta2: f64,
+        /// Added to the root of the second moment.
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+    },
+    /// Gradient descent with momentum (torch's form: `v <- momentum v + g`, `w <- w - lr v`).
+    Sgd {
+        /// Step size.
+        learning_rate: f64,
+        /// From 0 (none) to below 1.
+        #[serde(default)]
+        momentum: f64,
+    },
+}
+
+/// How the learning rate changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum ScheduleSpec {
+    /// It does not.
+    #[default]
+    Constant,
+    /// `min + (lr - min) (1 + cos(pi epoch / period)) / 2`, which rises again after `period` epochs (torch's
+    /// `CosineAnnealingLR`, `T_max` = period).
+    Cosine {
+        /// Epochs from the highest to the lowest rate.
+        period: usize,
+        /// The lowest rate.
+        #[serde(default)]
+        minimum: f64,
+    },
+    /// Times `factor` every so many epochs.
+    Step {
+        /// Epochs between two changes.
+        every: usize,
+        /// What the rate is multiplied by.
+        factor: f64,
+    },
+}
+
+fn beta1() -> f64 {
+    0.9
+}
+fn beta2() -> f64 {
+    0.999
+}
+fn epsilon() -> f64 {
+    1e-8
+}

@@ -1,0 +1,5 @@
+//! What to learn: one file a task; and recorded data.
+
+mod spec;
+
+pub use spec::{LossName, TaskSpec};

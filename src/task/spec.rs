@@ -1,0 +1,45 @@
+//! What a configuration says of the data and the loss.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What the network learns: a generated task or recorded data (`[task]`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum TaskSpec {
+    /// Hold the last pulse (the paper's flip-flop).
+    FlipFlop {
+        /// Independent channels; the paper has 1.
+        #[serde(default = "one")]
+        channels: usize,
+        /// Time steps of a trial.
+        steps: usize,
+        /// Probability of a pulse at a step.
+        probability: f64,
+        /// Trials to learn from.
+        train_samples: usize,
+        /// Trials to test on.
+        test_samples: usize,
+    },
+    /// Arrays of a `.npz` file: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, optional
+    /// `train_mask`, `test_mask`.
+    Data {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossName {
+    /// Mean squared error over all samples, steps and outputs (where there is a mask: over those it keeps).
+    Mse,
+    /// Cross-entropy of the last step's outputs against the class, averaged over samples.
+    CrossEntropy,
+}
+
+fn one() -> usize {
+    1
+}
