@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{EXPONENT_ORIGIN, Kernel, Simd};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,11 +37,6 @@ pub(super) unsafe fn sum8(a: __m256) -> f32 {
         let a = _mm_add_ss(a, _mm_shuffle_ps::<0b01>(a, a));
         _mm_cvtss_f32(a)
     }
-}
-
-#[inline(always)]
-fn each(a: [__m256; 2], f: impl Fn(__m256) -> __m256) -> [__m256; 2] {
-    [f(a[0]), f(a[1])]
 }
 
 macro_rules! ops {
@@ -105,15 +100,18 @@ impl Simd for Avx2 {
         // masked off. An index is below 2^31 (the pattern holds to that), so the signed offset is the unsigned.
         unsafe {
             core::ptr::copy_nonoverlapping(index, whole.as_mut_ptr(), len);
-            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
             let count = _mm256_set1_epi32(len as i32);
-            let half = |k: usize| {
-                let lane = _mm256_add_epi32(lane, _mm256_set1_epi32(8 * k as i32));
-                let mask = _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lane));
-                let index = _mm256_loadu_si256(whole.as_ptr().add(8 * k).cast());
-                _mm256_mask_i32gather_ps::<4>(_mm256_setzero_ps(), base, index, mask)
-            };
-            [half(0), half(1)]
+            let lanes = [_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15)];
+            // written out: a closure here would be a function of its own, without the instructions
+            let masks = [
+                _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lanes[0])),
+                _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lanes[1])),
+            ];
+            let indices = [_mm256_loadu_si256(whole.as_ptr().cast()), _mm256_loadu_si256(whole.as_ptr().add(8).cast())];
+            [
+                _mm256_mask_i32gather_ps::<4>(_mm256_setzero_ps(), base, indices[0], masks[0]),
+                _mm256_mask_i32gather_ps::<4>(_mm256_setzero_ps(), base, indices[1], masks[1]),
+            ]
         }
     }
 
@@ -128,31 +126,17 @@ impl Simd for Avx2 {
         // maxps and minps give the second operand when either is NaN
         max(a, b) = _mm256_max_ps(b, a);
         min(a, b) = _mm256_min_ps(b, a);
-        abs(a) = _mm256_andnot_ps(_mm256_set1_ps(-0.0), a);
+        neg_abs(a) = _mm256_or_ps(_mm256_set1_ps(-0.0), a);
         copy_sign(a, b) = _mm256_or_ps(
             _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
             _mm256_and_ps(_mm256_set1_ps(-0.0), b),
         );
-        round(a) = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
-        exp2_integer(k) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
-            _mm256_cvtps_epi32(k),
-            _mm256_set1_epi32(127),
-        )));
+        exp2_integer(k) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(_mm256_add_ps(
+            k,
+            _mm256_set1_ps(EXPONENT_ORIGIN),
+        ))));
     }
 
-    #[inline(always)]
-    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V) {
-        // SAFETY: the token proves that the features are present. The bit trick: subtracting the bits of 0.75
-        // leaves in the exponent field the power of two that brings `a` into [0.75, 1.5).
-        unsafe {
-            let origin = _mm256_set1_epi32(0.75f32.to_bits() as i32);
-            let shift = |a: __m256| _mm256_srai_epi32::<23>(_mm256_sub_epi32(_mm256_castps_si256(a), origin));
-            let m = each(a, |a| {
-                _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_slli_epi32::<23>(shift(a))))
-            });
-            (m, each(a, |a| _mm256_cvtepi32_ps(shift(a))))
-        }
-    }
     #[inline(always)]
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask {
         // SAFETY: the token proves that the features are present.

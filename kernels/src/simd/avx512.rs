@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{EXPONENT_ORIGIN, Kernel, Simd};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,8 +37,6 @@ fn first(len: usize) -> __mmask16 {
     ((1u32 << len) - 1) as __mmask16
 }
 
-// SAFETY of every block below: the token proves that the features are present; what else a call needs (valid
-// pointers) is the caller's promise, stated at the trait.
 macro_rules! ops {
     ($($name:ident($($arg:ident),*) = $body:expr;)*) => {$(
         #[inline(always)]
@@ -100,28 +98,18 @@ impl Simd for Avx512 {
         // maxps and minps give the second operand when either is NaN
         max(a, b) = _mm512_max_ps(b, a);
         min(a, b) = _mm512_min_ps(b, a);
-        abs(a) = _mm512_andnot_ps(_mm512_set1_ps(-0.0), a);
+        neg_abs(a) = _mm512_or_ps(_mm512_set1_ps(-0.0), a);
         copy_sign(a, b) = _mm512_or_ps(
             _mm512_andnot_ps(_mm512_set1_ps(-0.0), a),
             _mm512_and_ps(_mm512_set1_ps(-0.0), b),
         );
-        round(a) = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
-        exp2_integer(k) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
-            _mm512_cvtps_epi32(k),
-            _mm512_set1_epi32(127),
-        )));
+        exp2_integer(k) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(_mm512_add_ps(
+            k,
+            _mm512_set1_ps(EXPONENT_ORIGIN),
+        ))));
+        scale(a, k) = _mm512_scalef_ps(a, k);
     }
 
-    #[inline(always)]
-    fn split_exponent(self, a: __m512) -> (__m512, __m512) {
-        // SAFETY: the token proves that the features are present.
-        unsafe {
-            let m = _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(a);
-            // the exponent that goes with m in [0.75, 1.5) is that of a/m, an exact power of two
-            let e = _mm512_getexp_ps(_mm512_div_ps(a, m));
-            (m, e)
-        }
-    }
     #[inline(always)]
     fn gt(self, a: __m512, b: __m512) -> __mmask16 {
         // SAFETY: the token proves that the features are present.

@@ -8,9 +8,15 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 pub(crate) mod portable;
+#[cfg(test)]
+mod tests;
 
 /// Lanes in a vector, and the unit to which batches are padded.
 pub const WIDTH: usize = 16;
+
+/// What `Simd::exp2_integer` adds to `k`, so that the biased exponent `k + 127` stands in the lowest bits of the sum:
+/// 1.5·2^23 leaves no room for a fraction.
+const EXPONENT_ORIGIN: f32 = 12_582_912.0 + 127.0;
 
 /// Work that is written once and compiled for each instruction set.
 pub(crate) trait Kernel {
@@ -56,19 +62,23 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, fused where the instruction set can.
     fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The larger; where `a` is NaN, NaN.
+    /// The larger; where `a` is NaN, NaN; where only `b` is, `a`.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The smaller; where `a` is NaN, NaN.
+    /// The smaller; where `a` is NaN, NaN; where only `b` is, `a`.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    fn abs(self, a: Self::V) -> Self::V;
+    /// The magnitude of `a`, made negative.
+    fn neg_abs(self, a: Self::V) -> Self::V;
     /// The magnitude of `a` with the sign of `b`.
     fn copy_sign(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The nearest integer, ties to even; |a| below 2^22.
-    fn round(self, a: Self::V) -> Self::V;
-    /// `2^k` for integral `k` in -126..=127.
+    /// `2^k` for integral `k` in -126..=127; for NaN, any number.
     fn exp2_integer(self, k: Self::V) -> Self::V;
-    /// The exponent and significand of a positive normal `a`: `a = m * 2^e`, `m` in [0.75, 1.5); returns `(m, e)`.
-    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V);
+    /// `a * 2^k`, rounded once even where it is subnormal, for `a` in [0.5, 2) or NaN and integral `k` in -150..=62.
+    #[inline(always)]
+    fn scale(self, a: Self::V, k: Self::V) -> Self::V {
+        // 2^(k+64) and 2^-64 are normal numbers, and so is the product with the first
+        let raised = self.mul(a, self.exp2_integer(self.add(k, self.splat(64.0))));
+        self.mul(raised, self.splat(1.0 / (1u128 << 64) as f32))
+    }
     /// `a > b`.
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.

@@ -3,7 +3,7 @@
 
 use wide::{f32x16, i32x16};
 
-use super::Simd;
+use super::{EXPONENT_ORIGIN, Simd};
 
 /// The portable path needs no proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,42 +98,24 @@ impl Simd for Portable {
         self.select(self.gt(a, b), b, a)
     }
     #[inline(always)]
-    fn abs(self, a: f32x16) -> f32x16 {
-        float(bits(a) & i32x16::splat(i32::MAX))
+    fn neg_abs(self, a: f32x16) -> f32x16 {
+        float(bits(a) | i32x16::splat(i32::MIN))
     }
     #[inline(always)]
     fn copy_sign(self, a: f32x16, b: f32x16) -> f32x16 {
         float((bits(a) & i32x16::splat(i32::MAX)) | (bits(b) & i32x16::splat(i32::MIN)))
     }
     #[inline(always)]
-    fn round(self, a: f32x16) -> f32x16 {
-        // adding and taking away 1.5·2^23 leaves no room for a fraction; ties go to even
-        let magic = f32x16::splat(12_582_912.0);
-        (a + magic) - magic
-    }
-    #[inline(always)]
     fn exp2_integer(self, k: f32x16) -> f32x16 {
-        // in k + 1.5·2^23 the low bits of the significand are k itself
-        let magic = 12_582_912.0f32;
-        let k = bits(k + f32x16::splat(magic)) - i32x16::splat(magic.to_bits() as i32);
-        float((k + i32x16::splat(127)) << 23)
-    }
-    #[inline(always)]
-    fn split_exponent(self, a: f32x16) -> (f32x16, f32x16) {
-        let e = (bits(a) - i32x16::splat(0.75f32.to_bits() as i32)) >> 23;
-        let m = float(bits(a) - (e << 23));
-        let magic = 12_582_912.0f32;
-        let e = float(e + i32x16::splat(magic.to_bits() as i32)) - f32x16::splat(magic);
-        (m, e)
+        float(bits(k + f32x16::splat(EXPONENT_ORIGIN)) << 23)
     }
     #[inline(always)]
     fn gt(self, a: f32x16, b: f32x16) -> f32x16 {
-        use wide::CmpGt;
         a.simd_gt(b)
     }
     #[inline(always)]
     fn select(self, mask: f32x16, yes: f32x16, no: f32x16) -> f32x16 {
-        mask.blend(yes, no)
+        mask.bitselect(yes, no)
     }
     #[inline(always)]
     fn sum(self, a: f32x16) -> f32 {
