@@ -4,12 +4,17 @@
 //! AVX2+FMA and a portable path; an [`Isa`] value, detected at run time, picks one. Every `unsafe` line of the
 //! project is in this crate.
 
+mod activation;
 mod aligned;
+mod blocks;
 mod isa;
+mod math;
 mod pattern;
 mod simd;
 
+pub use activation::{Activation, activate, scale_by_slope};
 pub use aligned::Aligned;
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
+pub use math::exp;
 pub use pattern::{Pattern, PatternError};
 pub use simd::WIDTH;
