@@ -9,6 +9,7 @@ mod aligned;
 mod blocks;
 mod isa;
 mod math;
+mod optimize;
 mod pattern;
 mod simd;
 
@@ -16,5 +17,6 @@ pub use activation::{Activation, activate, scale_by_slope};
 pub use aligned::Aligned;
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
+pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
 pub use simd::WIDTH;

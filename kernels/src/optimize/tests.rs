@@ -1,0 +1,220 @@
+//! Optimizer steps against torch's formulas in f64, and what the bounds promise.
+
+use super::*;
+use proptest::prelude::*;
+
+const INF: f32 = f32::INFINITY;
+const SIZES: [usize; 7] = [0, 1, 15, 16, 17, 31, 100];
+
+/// Numbers in [-1, 1], different for each `salt`.
+fn numbers(n: usize, salt: u32) -> Vec<f32> {
+    let mut state = salt.wrapping_mul(2_654_435_769).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 8_388_608.0 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+#[test]
+fn adam_follows_its_formula_for_ten_steps() {
+    let (rate, beta1, beta2, epsilon, scale, decay) = (1e-2, 0.9, 0.999, 1e-8, 0.5, 0.1);
+    for isa in Isa::available() {
+        for n in SIZES {
+            let mut w = numbers(n, 1);
+            let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+            let mut want: Vec<[f64; 3]> = w.iter().map(|&w| [f64::from(w), 0.0, 0.0]).collect();
+            for t in 1..=10 {
+                let g = numbers(n, 100 + t);
+                let step = AdamStep {
+                    gradient_scale: scale as f32,
+                    weight_decay: decay as f32,
+                    ..AdamStep::new(u64::from(t), rate, beta1, beta2, epsilon)
+                };
+                adam(isa, &step, &mut w, &g, &mut m, &mut v, Bounds::Free);
+                for (&g, [w, m, v]) in g.iter().zip(&mut want) {
+                    let g = f64::from(g) * scale + decay * *w;
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *v = beta2 * *v + (1.0 - beta2) * g * g;
+                    let (c1, c2) = (1.0 - beta1.powi(t as i32), 1.0 - beta2.powi(t as i32));
+                    *w -= rate / c1 * *m / ((*v / c2).sqrt() + epsilon);
+                }
+            }
+            for (i, want) in want.iter().enumerate() {
+                for (got, want) in [w[i], m[i], v[i]].into_iter().zip(want) {
+                    assert!((f64::from(got) - want).abs() < 2e-6, "{got} is not {want} at {i} of {n} on {isa}");
+                }
+            }
+        }
+    }
+}
+
+/// First step of Adam: m/(1-β₁) = g and v/(1-β₂) = g², so w moves by the rate against the sign of g.
+#[test]
+fn adam_starts_with_steps_of_the_rate() {
+    for isa in Isa::available() {
+        let (mut w, g) = ([1.0f32; 3], [1e-3, -7.0, 0.0]);
+        let step = AdamStep::new(1, 0.25, 0.9, 0.999, 1e-8);
+        adam(isa, &step, &mut w, &g, &mut [0.0; 3], &mut [0.0; 3], Bounds::Free);
+        for (got, want) in w.into_iter().zip([0.75, 1.25, 1.0]) {
+            assert!((got - want).abs() < 1e-5, "{got} is not {want} on {isa}");
+        }
+    }
+}
+
+/// Worked by hand: v = 0.5·2 + (0.5·4 + 1·8) = 11, w = 8 - 0.25·11 = 5.25.
+#[test]
+fn sgd_is_exact_on_small_numbers() {
+    let step = SgdStep { rate: 0.25, momentum: 0.5, gradient_scale: 0.5, weight_decay: 1.0 };
+    for isa in Isa::available() {
+        for n in SIZES {
+            let (mut w, mut v) = (vec![8.0; n], vec![2.0; n]);
+            sgd(isa, &step, &mut w, &vec![4.0; n], &mut v, Bounds::Free);
+            assert_eq!((w, v), (vec![5.25; n], vec![11.0; n]));
+        }
+    }
+}
+
+/// Two rows on four columns: excitatory, inhibitory, free, and one held between -1 and 2.
+fn four_columns() -> (Pattern, [f32; 4], [f32; 4]) {
+    (Pattern::dense(2, 4), [0.0, -INF, -INF, -1.0], [INF, 0.0, INF, 2.0])
+}
+
+#[test]
+fn clamp_holds_each_column_and_passes_nan() {
+    let (pattern, low, high) = four_columns();
+    for isa in Isa::available() {
+        let mut w = [-3.0, -3.0, -3.0, -3.0, 3.0, 3.0, 3.0, 3.0];
+        let bounds = Bounds::Columns { pattern: &pattern, entries: 0..8, low: &low, high: &high };
+        clamp(isa, &mut w, bounds.clone());
+        assert_eq!(w, [0.0, -3.0, -3.0, -1.0, 3.0, 0.0, 3.0, 2.0]);
+        let mut w = [f32::NAN; 8];
+        clamp(isa, &mut w, bounds);
+        assert!(w.iter().all(|w| w.is_nan()), "NaN is hidden on {isa}");
+        // the part of the entries from 3 on: columns 3, 0, 1
+        let mut w = [5.0, -5.0, 5.0];
+        clamp(isa, &mut w, Bounds::Columns { pattern: &pattern, entries: 3..6, low: &low, high: &high });
+        assert_eq!(w, [2.0, 0.0, 0.0]);
+    }
+}
+
+#[test]
+fn rectified_takes_the_sign_of_the_column() {
+    let pattern = Pattern::dense(2, 3);
+    for isa in Isa::available() {
+        let bounds = Bounds::Rectified { pattern: &pattern, entries: 0..6, sign: &[1.0, -1.0, 0.0] };
+        let mut w = [-2.0, -2.0, -2.0, 3.0, 3.0, 3.0];
+        clamp(isa, &mut w, bounds.clone());
+        assert_eq!(w.map(f32::to_bits), [0.0, 0.0, -2.0, 3.0, -3.0, 3.0].map(f32::to_bits));
+        let mut w = [f32::NAN; 6];
+        clamp(isa, &mut w, bounds);
+        assert!(w.iter().all(|w| w.is_nan()), "NaN is hidden on {isa}");
+    }
+}
+
+#[test]
+fn a_clamped_parameter_can_come_back() {
+    let pattern = Pattern::dense(1, 1);
+    let step = SgdStep { rate: 1.0, momentum: 0.0, gradient_scale: 1.0, weight_decay: 0.0 };
+    let bounds = Bounds::Columns { pattern: &pattern, entries: 0..1, low: &[0.0], high: &[INF] };
+    for isa in Isa::available() {
+        let mut w = [1.0];
+        sgd(isa, &step, &mut w, &[2.0], &mut [0.0], bounds.clone());
+        assert_eq!(w, [0.0]);
+        sgd(isa, &step, &mut w, &[-0.5], &mut [0.0], bounds.clone());
+        assert_eq!(w, [0.5]);
+    }
+}
+
+#[test]
+fn negative_zero_never_stays() {
+    let pattern = Pattern::dense(1, 20);
+    let (zero, inf) = ([0.0f32; 20], [INF; 20]);
+    let minus = [-0.0f32; 20];
+    for isa in Isa::available() {
+        for bounds in [
+            Bounds::Free,
+            Bounds::Columns { pattern: &pattern, entries: 0..20, low: &minus, high: &inf },
+            Bounds::Columns { pattern: &pattern, entries: 0..20, low: &inf.map(|x| -x), high: &minus },
+            Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
+            Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &zero },
+        ] {
+            let mut w = minus;
+            clamp(isa, &mut w, bounds.clone());
+            assert_eq!(w.map(f32::to_bits), [0; 20], "{bounds:?} on {isa}");
+            let (mut w, mut m, mut v) = (minus, zero, zero);
+            adam(isa, &AdamStep::new(1, 0.1, 0.9, 0.999, 1e-8), &mut w, &zero, &mut m, &mut v, bounds.clone());
+            assert_eq!(w.map(f32::to_bits), [0; 20], "{bounds:?} on {isa}");
+        }
+    }
+}
+
+proptest! {
+    /// Dale's law after every step, whatever the gradients; the parameters of free columns move as without bounds.
+    #[test]
+    fn signs_hold_after_every_step(
+        (signs, gradients) in (1usize..40).prop_flat_map(|n| (
+            prop::collection::vec(-1i8..=1, n),
+            prop::collection::vec(prop::collection::vec(-10.0f32..10.0, 3 * n), 1..6),
+        )),
+        with_adam: bool,
+    ) {
+        let pattern = Pattern::dense(3, signs.len());
+        let low: Vec<f32> = signs.iter().map(|&s| if s > 0 { 0.0 } else { -INF }).collect();
+        let high: Vec<f32> = signs.iter().map(|&s| if s < 0 { 0.0 } else { INF }).collect();
+        let nnz = pattern.nnz();
+        let dale = Bounds::Columns { pattern: &pattern, entries: 0..nnz, low: &low, high: &high };
+        for isa in Isa::available() {
+            let mut held = [vec![0.0; nnz], vec![0.0; nnz], vec![0.0; nnz]];
+            let mut free = held.clone();
+            for (t, g) in gradients.iter().enumerate() {
+                for ([w, m, v], bounds) in [(&mut held, dale.clone()), (&mut free, Bounds::Free)] {
+                    if with_adam {
+                        adam(isa, &AdamStep::new(t as u64 + 1, 0.1, 0.9, 0.99, 1e-8), w, g, m, v, bounds);
+                    } else {
+                        let (momentum, gradient_scale, weight_decay) = (0.9, 1.0, 0.0);
+                        let step = SgdStep { rate: 0.1, momentum, gradient_scale, weight_decay };
+                        sgd(isa, &step, w, g, v, bounds);
+                    }
+                }
+                for (e, &col) in pattern.indices().iter().enumerate() {
+                    let (w, sign) = (held[0][e], signs[col as usize]);
+                    prop_assert!(w * f32::from(sign) >= 0.0);
+                    prop_assert!(w != 0.0 || w.is_sign_positive());
+                    prop_assert!(sign != 0 || w == free[0][e]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "gradient and moments for each parameter")]
+fn lengths_are_checked() {
+    let step = AdamStep::new(1, 0.1, 0.9, 0.999, 1e-8);
+    adam(Isa::available()[0], &step, &mut [0.0; 3], &[0.0; 3], &mut [0.0; 2], &mut [0.0; 3], Bounds::Free);
+}
+
+#[test]
+#[should_panic(expected = "one upper bound for each column")]
+fn tables_are_checked() {
+    let (pattern, low, high) = four_columns();
+    let bounds = Bounds::Columns { pattern: &pattern, entries: 0..8, low: &low, high: &high[..3] };
+    clamp(Isa::available()[0], &mut [0.0; 8], bounds);
+}
+
+#[test]
+#[should_panic(expected = "entries of the pattern")]
+fn entries_are_checked() {
+    let (pattern, ..) = four_columns();
+    let bounds = Bounds::Rectified { pattern: &pattern, entries: 1..9, sign: &[0.0; 4] };
+    clamp(Isa::available()[0], &mut [0.0; 8], bounds);
+}
+
+#[test]
+#[should_panic(expected = "one parameter for each entry")]
+fn parameters_are_checked() {
+    let (pattern, ..) = four_columns();
+    let bounds = Bounds::Rectified { pattern: &pattern, entries: 0..8, sign: &[0.0; 4] };
+    clamp(Isa::available()[0], &mut [0.0; 9], bounds);
+}
