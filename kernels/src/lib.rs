@@ -11,6 +11,7 @@ mod isa;
 mod math;
 mod optimize;
 mod pattern;
+mod reduce;
 mod simd;
 
 pub use activation::{Activation, activate, scale_by_slope};
@@ -19,4 +20,5 @@ pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
+pub use reduce::{add_assign, rectify, row_sums, sum_squares};
 pub use simd::WIDTH;

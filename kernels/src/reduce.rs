@@ -1,0 +1,227 @@
+//! Sums over slices, and the small elementwise kernels beside them.
+
+use crate::blocks::{Blocks, Walk, load, store};
+use crate::isa::Isa;
+use crate::simd::{Kernel, Simd, WIDTH};
+
+struct SumSquares<'a>(&'a [f32]);
+
+impl Kernel for SumSquares<'_> {
+    type Output = f64;
+
+    /// Plain code, which the compiler turns into vectors of the frame's instruction set: it keeps the order of the
+    /// sums and fuses nothing, so every set gives the same bits.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> f64 {
+        let mut sums = [0.0f64; WIDTH];
+        let blocks = self.0.chunks_exact(WIDTH);
+        let rest = blocks.remainder();
+        for block in blocks {
+            for (sum, &x) in sums.iter_mut().zip(block) {
+                *sum += f64::from(x) * f64::from(x);
+            }
+        }
+        for (sum, &x) in sums.iter_mut().zip(rest) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+        let eight: [f64; 8] = std::array::from_fn(|k| sums[k] + sums[k + 8]);
+        let four: [f64; 4] = std::array::from_fn(|k| eight[k] + eight[k + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+}
+
+/// Σ x_i², in f64: sixteen sums (element i in sum i mod 16), then their halves folded onto each other.
+///
+/// The same bits on every instruction set. Squares of finite `f32` cannot overflow in f64, so the sum is finite if
+/// and only if every element is: one pass gives a norm and the check.
+pub fn sum_squares(isa: Isa, x: &[f32]) -> f64 {
+    isa.run(SumSquares(x))
+}
+
+struct AddAssign<'a> {
+    sum: &'a mut [f32],
+    x: &'a [f32],
+}
+
+impl Blocks for AddAssign<'_> {
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+        let sum = s.add(load(s, self.sum, start, len), load(s, self.x, start, len));
+        store(s, self.sum, start, len, sum);
+    }
+}
+
+/// sum_i ← sum_i + x_i.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn add_assign(isa: Isa, sum: &mut [f32], x: &[f32]) {
+    assert_eq!(sum.len(), x.len(), "as many terms as sums");
+    isa.run(Walk { len: sum.len(), blocks: AddAssign { sum, x } });
+}
+
+struct Rectify<'a>(&'a mut [f32]);
+
+impl Blocks for Rectify<'_> {
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+        let x = load(s, self.0, start, len);
+        store(s, self.0, start, len, s.max(x, s.splat(0.0)));
+    }
+}
+
+/// x_i ← max(x_i, 0). NaN stays NaN.
+pub fn rectify(isa: Isa, x: &mut [f32]) {
+    isa.run(Walk { len: x.len(), blocks: Rectify(x) });
+}
+
+struct RowSums<'a> {
+    lanes: usize,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for RowSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for (row, out) in self.x.chunks_exact(self.lanes).zip(self.out) {
+            let mut sum = s.splat(0.0);
+            for block in 0..row.len() / WIDTH {
+                sum = s.add(sum, load(s, row, block * WIDTH, WIDTH));
+            }
+            *out += s.sum(sum);
+        }
+    }
+}
+
+/// out_i ← out_i + Σ_k x_ik over the lanes k of row i: `x` is `[rows, lanes]`, `out` is `[rows]`.
+///
+/// Sixteen sums run along the row and are then folded onto each other, in the same order on every instruction set.
+///
+/// # Panics
+/// If `lanes` is 0 or no multiple of 16, or `x` has not `lanes` elements for each of `out`.
+pub fn row_sums(isa: Isa, lanes: usize, x: &[f32], out: &mut [f32]) {
+    assert!(lanes > 0 && lanes.is_multiple_of(WIDTH), "lanes in multiples of {WIDTH}, not {lanes}");
+    assert_eq!(x.len(), lanes * out.len(), "a row of lanes for each sum");
+    isa.run(RowSums { lanes, x, out });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: [usize; 7] = [0, 1, 15, 16, 17, 31, 100];
+
+    fn numbers(n: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + 11) % 101) as f32 / 7.0 - 6.0).collect()
+    }
+
+    #[test]
+    fn sum_of_squares_is_exact_and_the_same_everywhere() {
+        for n in SIZES {
+            let integers: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            let want = (n * (n + 1) * (2 * n + 1) / 6) as f64;
+            let others = numbers(n);
+            let plain: f64 = others.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+            let first = sum_squares(Isa::available()[0], &others);
+            assert!((first - plain).abs() <= 1e-14 * plain);
+            for isa in Isa::available() {
+                assert_eq!(sum_squares(isa, &integers), want);
+                assert_eq!(sum_squares(isa, &others).to_bits(), first.to_bits(), "{n} on {isa}");
+            }
+        }
+    }
+
+    #[test]
+    fn sum_of_squares_is_finite_exactly_for_finite_elements() {
+        for isa in Isa::available() {
+            assert!(sum_squares(isa, &[f32::MAX; 100]).is_finite());
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for at in [0, 15, 16, 99] {
+                    let mut x = [1.0; 100];
+                    x[at] = bad;
+                    assert!(!sum_squares(isa, &x).is_finite(), "{bad} at {at} on {isa}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn addition_is_elementwise_and_stays_inside() {
+        for isa in Isa::available() {
+            for n in SIZES {
+                let x = numbers(n);
+                let mut sum = vec![1.5; n];
+                sum.push(f32::NAN);
+                add_assign(isa, &mut sum[..n], &x);
+                assert!(sum[..n].iter().zip(&x).all(|(sum, x)| *sum == 1.5 + x));
+                assert!(sum[n].is_nan());
+            }
+        }
+    }
+
+    #[test]
+    fn rectification_passes_nan_and_stays_inside() {
+        for isa in Isa::available() {
+            for n in SIZES {
+                let mut x = numbers(n);
+                let want: Vec<f32> = x.iter().map(|x| x.max(0.0)).collect();
+                x.push(-1.0);
+                rectify(isa, &mut x[..n]);
+                assert_eq!((&x[..n], x[n]), (&want[..], -1.0));
+                let mut x = vec![f32::NAN; n];
+                rectify(isa, &mut x);
+                assert!(x.iter().all(|x| x.is_nan()), "NaN is hidden on {isa}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_summed_onto_what_is_there() {
+        for isa in Isa::available() {
+            for lanes in [16, 32, 48, 208] {
+                for rows in [0, 1, 3] {
+                    // row i holds i, i + 1, ...: small integers, so the sums are exact
+                    let x: Vec<f32> = (0..rows * lanes).map(|e| (e / lanes + e % lanes) as f32).collect();
+                    let mut out = vec![0.5; rows];
+                    row_sums(isa, lanes, &x, &mut out);
+                    for (i, out) in out.into_iter().enumerate() {
+                        assert_eq!(out, 0.5 + (lanes * i + lanes * (lanes - 1) / 2) as f32);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn row_sums_are_the_same_everywhere() {
+        let x = numbers(5 * 208);
+        let mut sums = Isa::available().into_iter().map(|isa| {
+            let mut out = [0.0; 5];
+            row_sums(isa, 208, &x, &mut out);
+            out.map(f32::to_bits)
+        });
+        let first = sums.next().unwrap();
+        assert!(sums.all(|other| other == first));
+    }
+
+    #[test]
+    #[should_panic(expected = "lanes in multiples of 16, not 20")]
+    fn lanes_are_checked() {
+        row_sums(Isa::available()[0], 20, &[0.0; 20], &mut [0.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a row of lanes for each sum")]
+    fn rows_are_checked() {
+        row_sums(Isa::available()[0], 16, &[0.0; 32], &mut [0.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "as many terms as sums")]
+    fn terms_are_checked() {
+        add_assign(Isa::available()[0], &mut [0.0; 2], &[0.0; 3]);
+    }
+}
