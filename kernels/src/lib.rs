@@ -5,19 +5,27 @@
 //! project is in this crate.
 
 mod activation;
+mod adjoint;
 mod aligned;
 mod blocks;
+mod forward;
+mod gradient;
 mod isa;
 mod math;
+mod operand;
 mod optimize;
 mod pattern;
 mod reduce;
 mod simd;
 
 pub use activation::{Activation, activate, scale_by_slope};
+pub use adjoint::{Adjoint, adjoint};
 pub use aligned::Aligned;
+pub use forward::{Forward, forward};
+pub use gradient::{MAX_STEPS, Outer, gradient};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
+pub use operand::{MAX_LANES, Operand};
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_squares};

@@ -101,8 +101,6 @@ pub struct AdamStep {
     epsilon: f32,
     /// Multiplies the gradient first; from clipping. 1 at the start.
     pub gradient_scale: f32,
-    /// λ: adds λw to the gradient, which is that of λ/2 Σw². 0 at the start.
-    pub weight_decay: f32,
 }
 
 impl AdamStep {
@@ -122,7 +120,6 @@ impl AdamStep {
             root: (1.0 / correction(beta2).sqrt()) as f32,
             epsilon: epsilon as f32,
             gradient_scale: 1.0,
-            weight_decay: 0.0,
         }
     }
 }
@@ -136,8 +133,6 @@ pub struct SgdStep {
     pub momentum: f32,
     /// Multiplies the gradient first; from clipping. 1 for none.
     pub gradient_scale: f32,
-    /// λ: adds λw to the gradient, which is that of λ/2 Σw². 0 for none.
-    pub weight_decay: f32,
 }
 
 struct Adam<'a> {
@@ -155,7 +150,6 @@ impl Blocks for Adam<'_> {
         let step = &self.step;
         let w = load(s, self.w, start, len);
         let g = s.mul(load(s, self.g, start, len), s.splat(step.gradient_scale));
-        let g = s.mul_add(w, s.splat(step.weight_decay), g);
         let m = s.mul(load(s, self.m, start, len), s.splat(step.beta1));
         let m = s.mul_add(g, s.splat(step.fresh1), m);
         let v = s.mul(load(s, self.v, start, len), s.splat(step.beta2));
@@ -172,7 +166,7 @@ impl Blocks for Adam<'_> {
 
 /// One step of Adam, in torch's form:
 ///
-/// g ← scale·g + λw;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;
+/// g ← scale·g;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;
 /// w ← bounds(w - rate/(1-β₁ᵗ) · m / (√v / √(1-β₂ᵗ) + ε)).
 ///
 /// Kingma & Ba (2015), algorithm 1; ε stands where `torch.optim.Adam` has it. `g` itself is not changed.
@@ -200,7 +194,6 @@ impl Blocks for Sgd<'_> {
         let step = &self.step;
         let w = load(s, self.w, start, len);
         let g = s.mul(load(s, self.g, start, len), s.splat(step.gradient_scale));
-        let g = s.mul_add(w, s.splat(step.weight_decay), g);
         let v = s.mul_add(load(s, self.v, start, len), s.splat(step.momentum), g);
         let w = s.neg_mul_add(v, s.splat(step.rate), w);
         // SAFETY: `sgd` checked the bounds.
@@ -212,7 +205,7 @@ impl Blocks for Sgd<'_> {
 
 /// One step of gradient descent with momentum, in the form of `torch.optim.SGD`:
 ///
-/// g ← scale·g + λw;  v ← μv + g;  w ← bounds(w - rate·v).
+/// g ← scale·g;  v ← μv + g;  w ← bounds(w - rate·v).
 ///
 /// # Panics
 /// If the slices differ in length or the bounds are not for that length.

@@ -1,0 +1,103 @@
+//! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r))`: one time step backward of a range of neurons, fused.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::activation::{Activation, Phi, with_phi};
+use crate::isa::Isa;
+use crate::operand::{Operand, accumulate, check_lanes, with_groups};
+use crate::simd::{Kernel, Simd, WIDTH};
+
+/// What one call of [`adjoint`] computes. `lanes` is 16, 32, 48 or 64.
+#[derive(Clone, Copy)]
+pub struct Adjoint<'a> {
+    /// The neurons to compute: rows of the transposed matrices.
+    pub rows: &'a Range<usize>,
+    /// Lanes of the tile.
+    pub lanes: usize,
+    /// Wᵀ and δ of the step after, `[n, lanes]`; `None` at the last step.
+    pub recurrent: Option<Operand<'a>>,
+    /// Vᵀ and the derivative by the readout's sum, `[n_out, lanes]`; `None` where that is zero.
+    pub readout: Option<Operand<'a>>,
+    /// κ, `[lanes]`: the penalty on rates adds κ r to the derivative by r; 0 in lanes of padding.
+    pub rate_decay: Option<&'a [f32]>,
+    /// phi.
+    pub activation: Activation,
+    /// Whether rho is max(a, 0).
+    pub rectified: bool,
+}
+
+/// `δ[j] = phi'(a[j]) (Σ_o V[o,j] dy[o] + rho'(a[j]) (Σ_i W[i,j] δ'[i] + κ r[j]))` for j in `rows`, every lane.
+///
+/// `states` and `delta` are `[rows.len(), lanes]`. `states` comes in as activations a and goes out as rates
+/// r = rho(a), which is what the gradient of W at the step after needs: states are stored once. phi' is a function
+/// of a = phi(z). rho'(0) = 0.
+///
+/// # Panics
+/// If a shape does not fit.
+pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) {
+    check_lanes(call.lanes);
+    let size = call.rows.len() * call.lanes;
+    for operand in [&call.recurrent, &call.readout].into_iter().flatten() {
+        operand.check(call.rows, call.lanes);
+    }
+    assert!(call.rate_decay.is_none_or(|decay| decay.len() == call.lanes), "rate decay is [lanes]");
+    assert_eq!(states.len(), size, "states are [rows, lanes]");
+    assert_eq!(delta.len(), size, "delta is [rows, lanes]");
+    with_groups!(call.lanes, G => with_phi!(call.activation, P => {
+        isa.run(Rows::<P, G> { call, phi: PhantomData, states: states.as_mut_ptr(), delta: delta.as_mut_ptr() });
+    }));
+}
+
+struct Rows<'a, P, const G: usize> {
+    call: &'a Adjoint<'a>,
+    phi: PhantomData<P>,
+    states: *mut f32,
+    delta: *mut f32,
+}
+
+impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let call = self.call;
+        let zero = s.splat(0.0);
+        for (k, row) in call.rows.clone().enumerate() {
+            let mut acc = [zero; G];
+            if let Some(recurrent) = &call.recurrent {
+                // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G.
+                acc = unsafe { accumulate(s, acc, recurrent, recurrent.pattern.entries(row)) };
+            }
+            let at = k * G * WIDTH;
+            for (g, acc) in acc.iter_mut().enumerate() {
+                let at = at + g * WIDTH;
+                // SAFETY: `states` holds rows.len() · 16 G elements and κ 16 G, which `adjoint` checked.
+                unsafe {
+                    let a = s.load(self.states.add(at));
+                    if let Some(decay) = call.rate_decay {
+                        *acc = s.mul_add(s.load(decay.as_ptr().add(g * WIDTH)), a, *acc);
+                    }
+                    if call.rectified {
+                        *acc = s.select(s.gt(a, zero), *acc, zero);
+                    }
+                }
+            }
+            if let Some(readout) = &call.readout {
+                // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G.
+                acc = unsafe { accumulate(s, acc, readout, readout.pattern.entries(row)) };
+            }
+            for (g, &acc) in acc.iter().enumerate() {
+                let at = at + g * WIDTH;
+                // SAFETY: both hold rows.len() · 16 G elements, which `adjoint` checked.
+                unsafe {
+                    let a = s.load(self.states.add(at));
+                    s.store(self.delta.add(at), s.mul(acc, P::slope(s, a)));
+                    if call.rectified {
+                        s.store(self.states.add(at), s.max(a, zero));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Rows cut into ranges of about the same work, and loops over them on all threads.
+
+use std::ops::Range;
+
+use super::Pattern;
+
+/// A fixed cut of the rows of one or more matrices into consecutive ranges of about the same number of entries.
+///
+/// The cut depends on the structure alone, never on the number of threads.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    bounds: Vec<usize>,
+}
+
+impl Partition {
+    /// Cuts the rows into at most `parts` ranges. A row costs its entries in all `patterns` plus `overhead` (what
+    /// is done once a row, in units of an entry).
+    ///
+    /// # Panics
+    /// If `parts` is 0, if there is no pattern, or if the patterns differ in their rows.
+    pub fn balanced(patterns: &[&Pattern], parts: usize, overhead: usize) -> Self {
+        assert!(parts > 0, "at least one part");
+        let rows = patterns[0].rows();
+        assert!(patterns.iter().all(|pattern| pattern.rows() == rows), "patterns with the same rows");
+        let cost = |row: usize| patterns.iter().map(|pattern| pattern.indptr()[row]).sum::<usize>() + row * overhead;
+        let total = cost(rows);
+        let mut bounds = vec![0];
+        let mut row = 0;
+        for part in 1..parts {
+            let goal = (total as u128 * part as u128 / parts as u128) as usize;
+            while row < rows && cost(row) < goal {
+                row += 1;
+            }
+            if row > *bounds.last().expect("never empty") && row < rows {
+                bounds.push(row);
+            }
+        }
+        bounds.push(rows);
+        Self { bounds }
+    }
+
+    /// Number of ranges.
+    pub fn parts(&self) -> usize {
+        self.bounds.len() - 1
+    }
+
+    /// The rows of range `part`.
+    pub fn rows(&self, part: usize) -> Range<usize> {
+        self.bounds[part]..self.bounds[part + 1]
+    }
+
+    /// Calls `work(rows, outputs)` for every range, on all threads of the current rayon pool. Each output is split
+    /// with the rows, `cut(k, row)` saying where row `row` starts in output `k`. Nothing is allocated.
+    pub fn for_each<const K: usize>(
+        &self,
+        outputs: [&mut [f32]; K],
+        cut: &(impl Fn(usize, usize) -> usize + Sync),
+        work: &(impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync),
+    ) {
+        self.split(0..self.parts(), outputs, cut, work);
+    }
+
+    fn split<const K: usize>(
+        &self,
+        parts: Range<usize>,
+        outputs: [&mut [f32]; K],
+        cut: &(impl Fn(usize, usize) -> usize + Sync),
+        work: &(impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync),
+    ) {
+        if parts.len() == 1 {
+            return work(&self.rows(parts.start), outputs);
+        }
+        let middle = parts.start + parts.len() / 2;
+        let (start, split) = (self.bounds[parts.start], self.bounds[middle]);
+        let mut right: [&mut [f32]; K] = std::array::from_fn(|_| Default::default());
+        let mut left = outputs;
+        for k in 0..K {
+            let at = cut(k, split) - cut(k, start);
+            (left[k], right[k]) = std::mem::take(&mut left[k]).split_at_mut(at);
+        }
+        rayon::join(
+            || self.split(parts.start..middle, left, cut, work),
+            || self.split(middle..parts.end, right, cut, work),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balances_entries_not_rows() {
+        // one row of 6 entries, six rows of one
+        let indptr = vec![0, 6, 7, 8, 9, 10, 11, 12];
+        let indices = (0..6).chain([0; 6]).collect();
+        let pattern = Pattern::new(7, 6, indptr, indices).unwrap();
+        let partition = Partition::balanced(&[&pattern], 2, 0);
+        assert_eq!((partition.parts(), partition.rows(0), partition.rows(1)), (2, 0..1, 1..7));
+    }
+
+    #[test]
+    fn covers_all_rows_once_whatever_the_shape() {
+        for (rows, parts) in [(1, 1), (1, 8), (5, 3), (0, 2), (100, 7)] {
+            let pattern = Pattern::empty(rows, 3);
+            let partition = Partition::balanced(&[&pattern], parts, 1);
+            let covered: Vec<usize> = (0..partition.parts()).flat_map(|part| partition.rows(part)).collect();
+            assert_eq!(covered, (0..rows).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn outputs_are_split_with_the_rows() {
+        let pattern = Pattern::dense(10, 2);
+        let partition = Partition::balanced(&[&pattern], 4, 0);
+        let mut wide = vec![0.0; 30];
+        let mut entries = vec![0.0; 20];
+        let cut = |k: usize, row: usize| if k == 0 { 3 * row } else { pattern.indptr()[row] };
+        partition.for_each([&mut wide, &mut entries], &cut, &|rows, [wide, entries]| {
+            assert_eq!((wide.len(), entries.len()), (3 * rows.len(), 2 * rows.len()));
+            wide.fill(rows.start as f32);
+            entries.fill(1.0);
+        });
+        assert!(entries.iter().all(|&x| x == 1.0));
+        for part in 0..partition.parts() {
+            let rows = partition.rows(part);
+            assert!(wide[3 * rows.start..3 * rows.end].iter().all(|&x| x == rows.start as f32));
+        }
+    }
+}
