@@ -2,6 +2,7 @@
 
 mod dataset;
 mod lanes;
+pub mod npz;
 mod order;
 mod spec;
 
