@@ -1,9 +1,10 @@
 //! Numbers first, then drawings of those numbers.
 //!
-//! Turns weights and outputs into numbers, in time and memory proportional to the stored
-//! synapses.
+//! Everything beside [`draw`] turns weights and outputs into numbers, in time and memory proportional to the stored
+//! synapses; [`draw`] turns those numbers into SVG.
 
 mod block_grid;
+pub mod draw;
 mod histogram;
 mod signals;
 mod weights;
