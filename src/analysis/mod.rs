@@ -1,1 +1,18 @@
 //! Numbers first, then drawings of those numbers.
+//!
+//! Everything beside [`draw`] turns weights and outputs into numbers, in time and memory proportional to the stored
+//! synapses; [`draw`] turns those numbers into SVG.
+
+mod block_grid;
+pub mod draw;
+mod histogram;
+mod signals;
+mod weights;
+
+pub use block_grid::{BlockGrid, PopulationBand, block_grid};
+pub use histogram::{Histogram, histogram, histogram_between};
+pub use signals::{Strip, extremes, softmax, strip};
+pub use weights::{
+    BlockMeans, PRESENT, PopulationView, SignPart, WeightDistribution, WeightSummary, block_means, largest_magnitude,
+    weight_distribution, weight_summary,
+};
