@@ -1,9 +1,12 @@
 //! Populations, signs, edge lists and connection rules: what becomes a pattern and the signs of its columns.
 
 mod draw;
+mod edge_list;
+mod neurons;
 mod rules;
 mod sign;
 mod spec;
+mod table;
 
 use std::collections::HashMap;
 use std::ops::Range;
