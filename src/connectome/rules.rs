@@ -1,0 +1,355 @@
+//! A connectome drawn by rules between populations: `population` and `connection` of a configuration.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::draw::{Block, Draw, Skips};
+use super::{ConnectionSpec, Connectome, Population, PopulationSpec, RuleName, lay_out, neurons};
+use crate::error::{Error, Result};
+use crate::random::{Purpose, stream};
+use crate::sparse::Pattern;
+
+/// What `probability` must be.
+const PROBABILITY: &str = "a number above 0 and at most 1 would be right";
+
+impl Connectome {
+    /// Draws the synapses of each connection; there are no weights.
+    ///
+    /// Connection k draws from the stream [`Purpose::Connectivity`] of index k, so that a connection added at the end
+    /// leaves the others as they were. Time and memory are those of the synapses.
+    ///
+    /// # Errors
+    /// If a population is wrong ([`Connectome::new`]) or not known, a rule's number is missing, superfluous or outside
+    /// of its range, two connections share pairs of populations, or nothing or too much would be drawn. Keys in the
+    /// error count from 0: `connection[2].probability` is of the third.
+    pub fn from_rules(populations: &[PopulationSpec], connections: &[ConnectionSpec], seed: u64) -> Result<Self> {
+        let laid_out = lay_out(populations)?;
+        if connections.is_empty() {
+            return Err(Error::setting("connection", "there is none; at least one is needed, or nothing is connected"));
+        }
+        let mut blocks = blocks(&laid_out, connections, seed)?;
+        let plan = plan(&laid_out, &blocks, connections)?;
+        let pattern = draw(&laid_out, &mut blocks, &plan)?;
+        Self::new(populations, pattern, None)
+    }
+}
+
+/// Checks each connection by itself.
+fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64) -> Result<Vec<Block>> {
+    let ranges: HashMap<&str, Range<u32>> =
+        populations.iter().map(|population| (population.name.as_str(), narrow(&population.neurons))).collect();
+    let range = |key: String, name: &Option<String>| match name {
+        None => Ok(0..neurons(populations) as u32),
+        Some(name) => ranges.get(name.as_str()).cloned().ok_or_else(|| {
+            let known: Vec<_> = populations.iter().map(|population| population.name.as_str()).collect();
+            Error::setting(key, format!("there is no population {name:?}; known: {}", known.join(", ")))
+        }),
+    };
+    let block = |(at, spec): (usize, &ConnectionSpec)| {
+        check_keys(at, spec)?;
+        let mut stream = stream(seed, Purpose::Connectivity, at as u32);
+        let draw = match spec.rule {
+            RuleName::All => Draw::All,
+            RuleName::Probability => Draw::Probability(Skips::new(probability(at, spec)?, &mut stream)),
+            RuleName::InDegree => Draw::InDegree(in_degree(at, spec)?),
+        };
+        let pre = range(format!("connection[{at}].pre"), &spec.pre)?;
+        let post = range(format!("connection[{at}].post"), &spec.post)?;
+        let block = Block { pre, post, autapses: spec.autapses, draw, stream };
+        if let Draw::InDegree(k) = block.draw
+            && k as usize > block.sources()
+        {
+            let problem = format!(
+                "{k} is too large: {} has {}{}",
+                spec.pre.as_ref().map_or("the network".into(), |name| format!("population {name:?}")),
+                block.sources(),
+                if block.sources() < block.pre.len() { " neurons besides the one itself" } else { " neurons" },
+            );
+            return Err(Error::setting(format!("connection[{at}].in-degree"), problem));
+        }
+        Ok(block)
+    };
+    connections.iter().enumerate().map(block).collect()
+}
+
+/// The rule's own number must be there, the other's must not.
+fn check_keys(at: usize, spec: &ConnectionSpec) -> Result<()> {
+    let keys = [
+        ("probability", RuleName::Probability, spec.probability.is_some(), PROBABILITY),
+        ("in-degree", RuleName::InDegree, spec.in_degree.is_some(), "a whole number from 1 on would be right"),
+    ];
+    for (name, rule, there, right) in keys {
+        let problem = match (spec.rule == rule, there) {
+            (true, false) => format!("is missing: the rule `{name}` needs it; {right}"),
+            (false, true) => format!("only the rule `{name}` has it; leave it out, or set rule = \"{name}\""),
+            _ => continue,
+        };
+        return Err(Error::setting(format!("connection[{at}].{name}"), problem));
+    }
+    Ok(())
+}
+
+fn probability(at: usize, spec: &ConnectionSpec) -> Result<f64> {
+    let wrong = |problem: String| Err(Error::setting(format!("connection[{at}].probability"), problem));
+    match spec.probability.expect("checked to be there") {
+        p if p > 0.0 && p <= 1.0 => Ok(p),
+        0.0 => wrong(format!("0 connects nothing; {PROBABILITY}, or leave the connection out")),
+        p => wrong(format!("{p} is no probability; {PROBABILITY}")),
+    }
+}
+
+fn in_degree(at: usize, spec: &ConnectionSpec) -> Result<u32> {
+    let wrong = |problem: String| Err(Error::setting(format!("connection[{at}].in-degree"), problem));
+    match spec.in_degree.expect("checked to be there") {
+        0 => wrong("0 connects nothing; at least 1 would be right, or leave the connection out".into()),
+        k => u32::try_from(k).or_else(|_| wrong(format!("{k} is too large: no network has so many neurons"))),
+    }
+}
+
+/// For each population, the blocks that its rows have, by their first column: row after row comes out sorted.
+fn plan(populations: &[Population], blocks: &[Block], connections: &[ConnectionSpec]) -> Result<Vec<Vec<usize>>> {
+    let mut plan = vec![Vec::new(); populations.len()];
+    for (at, block) in blocks.iter().enumerate() {
+        let first = populations.partition_point(|p| p.neurons.start < block.post.start as usize);
+        let end = populations.partition_point(|p| p.neurons.start < block.post.end as usize);
+        plan[first..end].iter_mut().for_each(|row| row.push(at));
+    }
+    for row in &mut plan {
+        row.sort_by_key(|&at| blocks[at].pre.start);
+        if let Some(pair) = row.windows(2).find(|pair| blocks[pair[1]].pre.start < blocks[pair[0]].pre.end) {
+            let (one, other) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+            let problem = format!(
+                "connection[{one}] ({}) and connection[{other}] ({}) share pairs of neurons; each pair may be in one \
+                 connection only",
+                between(&connections[one]),
+                between(&connections[other])
+            );
+            return Err(Error::setting(format!("connection[{other}]"), problem));
+        }
+    }
+    Ok(plan)
+}
+
+/// "a -> b", for a person.
+fn between(spec: &ConnectionSpec) -> String {
+    let name = |name: &Option<String>| name.clone().unwrap_or("all neurons".into());
+    format!("{} -> {}", name(&spec.pre), name(&spec.post))
+}
+
+fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -> Result<Pattern> {
+    let expected: f64 = blocks.iter().map(Block::expected).sum();
+    if expected > f64::from(u32::MAX) {
+        let problem = format!("they would make about {expected:.3e} synapses; at most {} are supported", u32::MAX);
+        return Err(Error::setting("connection", problem));
+    }
+    // Room for what chance may add, so that the array is allocated once (6 sigma; beyond, it grows).
+    let mut indices = Vec::with_capacity((expected + 6.0 * expected.sqrt()).ceil() as usize);
+    let mut indptr = Vec::with_capacity(neurons(populations) + 1);
+    indptr.push(0);
+    let mut taken = vec![false; blocks.iter().map(|block| block.pre.len()).max().unwrap_or(0)];
+    for (population, row_blocks) in populations.iter().zip(plan) {
+        for post in narrow(&population.neurons) {
+            for &at in row_blocks {
+                blocks[at].row(post, &mut taken, &mut indices);
+            }
+            indptr.push(indices.len());
+        }
+    }
+    if indices.is_empty() {
+        let problem = format!("they drew no synapse at all ({expected:.3} were expected); connect more");
+        return Err(Error::setting("connection", problem));
+    }
+    let n = neurons(populations);
+    Pattern::new(n, n, indptr, indices).map_err(|error| Error::setting("connection", error))
+}
+
+/// Neuron numbers as columns of a pattern; the number of neurons was checked.
+fn narrow(neurons: &Range<usize>) -> Range<u32> {
+    neurons.start as u32..neurons.end as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::connectome::Sign;
+
+    fn populations(sizes: &[(&str, usize)]) -> Vec<PopulationSpec> {
+        let population =
+            |&(name, size): &(&str, usize)| PopulationSpec { name: name.into(), size, sign: Sign::Excitatory };
+        sizes.iter().map(population).collect()
+    }
+
+    fn rule(rule: RuleName) -> ConnectionSpec {
+        ConnectionSpec { pre: None, post: None, rule, probability: None, in_degree: None, autapses: true }
+    }
+
+    fn all(pre: &str, post: &str) -> ConnectionSpec {
+        ConnectionSpec { pre: Some(pre.into()), post: Some(post.into()), ..rule(RuleName::All) }
+    }
+
+    fn with_probability(p: f64) -> ConnectionSpec {
+        ConnectionSpec { probability: Some(p), ..rule(RuleName::Probability) }
+    }
+
+    fn with_in_degree(k: usize) -> ConnectionSpec {
+        ConnectionSpec { in_degree: Some(k), ..rule(RuleName::InDegree) }
+    }
+
+    fn build(sizes: &[(&str, usize)], connections: &[ConnectionSpec]) -> Result<Connectome> {
+        Connectome::from_rules(&populations(sizes), connections, 1)
+    }
+
+    fn row_list(connectome: &Connectome) -> Vec<Vec<u32>> {
+        (0..connectome.neurons()).map(|row| connectome.pattern().row(row).to_vec()).collect()
+    }
+
+    fn problem(sizes: &[(&str, usize)], connections: &[ConnectionSpec]) -> String {
+        build(sizes, connections).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn puts_blocks_side_by_side_in_any_order() {
+        // a = 0, 1; b = 2; c = 3.
+        let sizes = [("a", 2), ("b", 1), ("c", 1)];
+        let connectome = build(&sizes, &[all("c", "a"), all("a", "a"), all("b", "c"), all("b", "a")]).unwrap();
+        assert_eq!(row_list(&connectome), [vec![0, 1, 2, 3], vec![0, 1, 2, 3], vec![], vec![2]]);
+        let no_autapses = ConnectionSpec { autapses: false, ..all("a", "a") };
+        assert_eq!(row_list(&build(&sizes, &[no_autapses]).unwrap()), [vec![1], vec![0], vec![], vec![]]);
+        let to_all = ConnectionSpec { pre: Some("b".into()), ..rule(RuleName::All) };
+        assert_eq!(row_list(&build(&sizes, &[to_all]).unwrap()), [[2], [2], [2], [2]]);
+        let everything = build(&sizes, &[rule(RuleName::All)]).unwrap();
+        assert_eq!(**everything.pattern(), Pattern::dense(4, 4));
+        assert_eq!((everything.weights(), everything.ids()), (None, None));
+    }
+
+    #[test]
+    fn another_connection_does_not_move_the_first() {
+        let sizes = [("a", 30), ("b", 20)];
+        let within = |spec: ConnectionSpec, name: &str| ConnectionSpec {
+            pre: Some(name.into()),
+            post: Some(name.into()),
+            ..spec
+        };
+        let (one, two) = (within(with_probability(0.3), "b"), within(with_in_degree(5), "a"));
+        let alone = row_list(&build(&sizes, std::slice::from_ref(&one)).unwrap());
+        let both = row_list(&build(&sizes, &[one, two]).unwrap());
+        assert_eq!(alone[30..], both[30..]);
+        assert!(alone[..30].iter().all(Vec::is_empty) && both[..30].iter().all(|row| row.len() == 5));
+    }
+
+    #[test]
+    fn seeds_draw_different_patterns() {
+        for spec in [with_probability(0.2), with_in_degree(5)] {
+            let draw =
+                |seed| Connectome::from_rules(&populations(&[("a", 50)]), std::slice::from_ref(&spec), seed).unwrap();
+            assert_eq!(draw(1), draw(1));
+            assert_ne!(draw(1), draw(2));
+        }
+    }
+
+    /// Recorded seeds must mean the same on every machine and in every version.
+    #[test]
+    fn patterns_are_the_recorded_ones() {
+        let by_degree = row_list(&build(&[("a", 6)], &[with_in_degree(2)]).unwrap());
+        let by_chance = row_list(&build(&[("a", 6)], &[with_probability(0.4)]).unwrap());
+        assert_eq!(by_degree, [[0, 1], [1, 3], [3, 4], [0, 4], [1, 3], [0, 3]]);
+        assert_eq!(by_chance, [&[2, 5][..], &[2, 3, 5], &[0, 3], &[1, 3, 4], &[4], &[1, 2]]);
+    }
+
+    #[test]
+    fn refuses_populations_it_does_not_know() {
+        let text = problem(&[("exc", 2), ("inh", 1)], &[all("exc", "exc"), all("Inh", "exc")]);
+        assert!(text.contains("`connection[1].pre`: there is no population \"Inh\"; known: exc, inh"), "{text}");
+        let text = problem(&[("exc", 2)], &[all("exc", "soma")]);
+        assert!(text.contains("`connection[0].post`") && text.contains("\"soma\""), "{text}");
+        assert!(problem(&[("a", 2), ("a", 1)], &[all("a", "a")]).contains("`population[1].name`"));
+        assert!(problem(&[("a", 0)], &[all("a", "a")]).contains("\"a\" has 0 neurons"));
+        assert!(problem(&[("a", 1)], &[]).contains("`connection`: there is none"));
+    }
+
+    #[test]
+    fn refuses_wrong_numbers() {
+        let a = [("a", 4)];
+        let text = problem(&a, &[with_probability(0.0)]);
+        assert!(text.contains("`connection[0].probability`: 0 connects nothing"), "{text}");
+        assert!(text.contains("above 0 and at most 1"), "{text}");
+        for p in [-0.1, 1.5, f64::NAN, f64::INFINITY] {
+            let text = problem(&a, &[with_probability(p)]);
+            assert!(text.contains(&format!("{p} is no probability")), "{text}");
+        }
+        assert!(problem(&a, &[with_in_degree(0)]).contains("`connection[0].in-degree`: 0 connects nothing"));
+        let text = problem(&a, &[with_in_degree(5)]);
+        assert!(text.contains("5 is too large: the network has 4 neurons"), "{text}");
+        let besides = ConnectionSpec { pre: Some("a".into()), autapses: false, ..with_in_degree(4) };
+        let text = problem(&a, std::slice::from_ref(&besides));
+        assert!(text.contains("4 is too large: population \"a\" has 3 neurons besides the one itself"), "{text}");
+        assert!(problem(&a, &[with_in_degree(usize::MAX)]).contains("no network has so many"));
+        // From one population to another the neuron itself is not among the presynaptic ones.
+        let besides = ConnectionSpec { post: Some("b".into()), ..besides };
+        assert_eq!(build(&[("a", 4), ("b", 1)], &[besides]).unwrap().pattern().row(4), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn refuses_keys_of_another_rule() {
+        let a = [("a", 4)];
+        let text = problem(&a, &[rule(RuleName::Probability)]);
+        assert!(text.contains("`connection[0].probability`: is missing"), "{text}");
+        let text = problem(&a, &[rule(RuleName::InDegree)]);
+        assert!(text.contains("`connection[0].in-degree`: is missing"), "{text}");
+        let text = problem(&a, &[ConnectionSpec { probability: Some(0.5), ..rule(RuleName::All) }]);
+        assert!(text.contains("`connection[0].probability`: only the rule `probability` has it"), "{text}");
+        let text = problem(&a, &[ConnectionSpec { in_degree: Some(1), ..with_probability(0.5) }]);
+        assert!(text.contains("`connection[0].in-degree`: only the rule `in-degree` has it"), "{text}");
+    }
+
+    #[test]
+    fn refuses_connections_that_share_pairs() {
+        let sizes = [("a", 2), ("b", 1)];
+        let text = problem(&sizes, &[all("a", "b"), all("b", "b"), all("a", "b")]);
+        assert!(text.contains("connection[0] (a -> b) and connection[2] (a -> b) share pairs"), "{text}");
+        let from_all = ConnectionSpec { post: Some("b".into()), ..rule(RuleName::All) };
+        let text = problem(&sizes, &[all("b", "b"), all("a", "a"), from_all]);
+        assert!(text.contains("connection[0] (b -> b) and connection[2] (all neurons -> b)"), "{text}");
+        assert!(problem(&sizes, &[rule(RuleName::All), all("b", "a")]).contains("all neurons -> all neurons"));
+    }
+
+    #[test]
+    fn refuses_nothing_and_too_much() {
+        let lonely = ConnectionSpec { autapses: false, ..rule(RuleName::All) };
+        assert!(problem(&[("a", 1)], &[lonely]).contains("no synapse at all"));
+        assert!(problem(&[("a", 3)], &[with_probability(1e-30)]).contains("no synapse at all"));
+        let text = problem(&[("a", 100_000)], &[rule(RuleName::All)]);
+        assert!(text.contains("about 1.000e10 synapses; at most 4294967295"), "{text}");
+    }
+
+    #[test]
+    fn a_large_network_takes_the_memory_of_its_synapses() {
+        let n = 200_000;
+        let spec = ConnectionSpec { autapses: false, ..with_in_degree(100) };
+        let connectome = build(&[("exc", 160_000), ("inh", 40_000)], &[spec]).unwrap();
+        assert_eq!(connectome.pattern().nnz(), n * 100);
+        let connectome = build(&[("a", n)], &[with_probability(1e-5)]).unwrap();
+        let (mean, sigma) = (400_000.0, 400_000f64.sqrt());
+        assert!((connectome.pattern().nnz() as f64 - mean).abs() < 6.0 * sigma, "{}", connectome.pattern().nnz());
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_what_the_rules_say(
+            seed: u64, a in 1usize..30, b in 1usize..30, k in 1usize..30, p in 0.05f64..=1.0, autapses: bool,
+        ) {
+            prop_assume!(k < a);
+            let from_a = ConnectionSpec { pre: Some("a".into()), autapses, ..with_in_degree(k) };
+            let from_b = ConnectionSpec { pre: Some("b".into()), autapses, ..with_probability(p) };
+            let sizes = populations(&[("a", a), ("b", b)]);
+            let connectome = Connectome::from_rules(&sizes, &[from_b.clone(), from_a.clone()], seed).unwrap();
+            for (neuron, row) in row_list(&connectome).into_iter().enumerate() {
+                prop_assert_eq!(row.iter().filter(|&&pre| (pre as usize) < a).count(), k);
+                prop_assert!(autapses || !row.contains(&(neuron as u32)));
+            }
+            prop_assert_eq!(Connectome::from_rules(&sizes, &[from_b, from_a], seed).unwrap(), connectome);
+        }
+    }
+}
