@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod files;
 pub mod random;
 
 pub mod analysis;
@@ -14,4 +15,5 @@ pub mod sparse;
 pub mod task;
 pub mod train;
 
+pub use daleian_kernels::Isa;
 pub use error::{Error, Result};

@@ -1,1 +1,280 @@
 //! Unroll through time: what to keep, backward, gradients.
+//!
+//! A [`Bptt`] holds the memory of one training step for batches of one size. The caller fills the tiles' inputs and
+//! targets, then asks for the gradient. Gradients exist at stored entries only.
+
+mod loss;
+mod plan;
+mod tile;
+
+use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+pub use loss::Target;
+pub use plan::{Lanes, Plan, cut};
+pub use tile::Tile;
+
+use crate::network::step::Backward;
+use crate::network::{Network, ParameterName, Parameters, Wiring};
+
+use tile::Context;
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossName {
+    /// Mean squared error over all samples, steps and outputs (where there is a mask: its weighted mean).
+    Mse,
+    /// Cross-entropy of the last step's outputs against the class, averaged over samples.
+    CrossEntropy,
+}
+
+/// What is minimised: the loss and penalties.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Objective {
+    /// The loss.
+    pub loss: LossName,
+    /// `l2_weights / 2 · Σ w²` over the recurrent synapses is added. Its gradient `l2_weights · w` is included.
+    pub l2_weights: f64,
+    /// `l2_rates · mean r²` over samples, steps and neurons is added.
+    pub l2_rates: f64,
+}
+
+/// What a pass found.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Outcome {
+    /// The loss with its penalties.
+    pub objective: f64,
+    /// The loss alone, a mean.
+    pub loss: f64,
+    /// What `loss` is the mean over: Σ m, or the number of samples.
+    pub weight: f64,
+    /// For classes: samples whose largest output was the right one.
+    pub correct: usize,
+}
+
+/// The memory and the plan of a training step for batches of one size.
+#[derive(Debug)]
+pub struct Bptt {
+    isa: Isa,
+    steps: usize,
+    plan: Plan,
+    tiles: Vec<Tile>,
+    backward: Option<Backward>,
+    trainable: Vec<ParameterName>,
+}
+
+impl Bptt {
+    /// Memory to train on batches of `batch` samples of `steps` time steps, with gradients of `trainable`.
+    ///
+    /// # Panics
+    /// If `batch` or `steps` is 0.
+    pub fn new(
+        network: &Network,
+        isa: Isa,
+        loss: LossName,
+        batch: usize,
+        steps: usize,
+        trainable: &[ParameterName],
+    ) -> Self {
+        let wiring = network.wiring();
+        let backward = Backward::new(wiring);
+        let plan = Plan::new(wiring, Some(backward.recurrent()), batch);
+        let mut tiles = tiles(wiring, &plan, loss, steps, true);
+        if plan.apart {
+            for tile in &mut tiles {
+                tile.gradients = Parameters::zeros(wiring, |name| trainable.contains(&name));
+            }
+        }
+        assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
+        Self { isa, steps, plan, tiles, backward: Some(backward), trainable: trainable.to_vec() }
+    }
+
+    /// Memory to run batches forward only: states are not kept.
+    ///
+    /// # Panics
+    /// If `batch` or `steps` is 0.
+    pub fn forward_only(network: &Network, isa: Isa, loss: LossName, batch: usize, steps: usize) -> Self {
+        let wiring = network.wiring();
+        assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
+        let plan = Plan::new(wiring, None, batch);
+        let tiles = tiles(wiring, &plan, loss, steps, false);
+        Self { isa, steps, plan, tiles, backward: None, trainable: Vec::new() }
+    }
+
+    /// The tiles, to fill their inputs and targets and to read their outputs.
+    pub fn tiles(&self) -> &[Tile] {
+        &self.tiles
+    }
+
+    /// The tiles, to fill their inputs and targets.
+    pub fn tiles_mut(&mut self) -> &mut [Tile] {
+        &mut self.tiles
+    }
+
+    /// The next batch has `samples` samples: at most as many as this was made for.
+    ///
+    /// # Panics
+    /// If there are more, or none.
+    pub fn set_samples(&mut self, samples: usize) {
+        let room: usize = self.plan.tiles.iter().map(|tile| tile.used).sum();
+        assert!((1..=room).contains(&samples), "{samples} samples in a batch for up to {room}");
+        for (tile, whole) in self.tiles.iter_mut().zip(&self.plan.tiles) {
+            tile.lanes.first = whole.first.min(samples);
+            tile.lanes.used = whole.used.min(samples - tile.lanes.first);
+        }
+    }
+
+    /// How the step is cut up.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Room for the gradient: a vector for each trainable parameter, nothing for the others.
+    pub fn gradients(&self, network: &Network) -> Parameters {
+        Parameters::zeros(network.wiring(), |name| self.trainable.contains(&name))
+    }
+
+    /// Runs the filled tiles forward and reads the loss; outputs stay readable.
+    pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
+        let weight = self.weight();
+        let (split, states) = (self.split(), self.states(network));
+        let context = context(network, self.isa, &self.plan, self.steps, split, states, weight, objective);
+        self.tiles.par_iter_mut().for_each(|tile| {
+            tile.forward(&context);
+            tile.loss(&context);
+        });
+        self.outcome(network, objective, weight)
+    }
+
+    /// Runs the filled tiles forward and backward: `gradients` becomes the gradient of the objective.
+    ///
+    /// The bits do not depend on the number of threads.
+    ///
+    /// # Panics
+    /// If this was made [forward only](Self::forward_only), or `gradients` by another [`Bptt`].
+    pub fn gradient(&mut self, network: &Network, objective: &Objective, gradients: &mut Parameters) -> Outcome {
+        let weight = self.weight();
+        let (split, states) = (self.split(), self.states(network));
+        let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
+        backward.refresh(network.parameters());
+        let backward = &*backward;
+        let context = context(network, self.isa, &self.plan, self.steps, split, states, weight, objective);
+        gradients.clear();
+        if self.plan.apart {
+            self.tiles.par_iter_mut().for_each(|tile| {
+                let mut own = std::mem::take(&mut tile.gradients);
+                own.clear();
+                tile.forward(&context);
+                tile.loss(&context);
+                tile.backward(&context, backward, &mut own);
+                tile.gradients = own;
+            });
+            for name in ParameterName::ALL {
+                let parts: Vec<&Aligned> = self.tiles.iter().map(|tile| tile.gradients.get(name)).collect();
+                add_all(self.isa, gradients.get_mut(name), &parts);
+            }
+        } else {
+            for tile in &mut self.tiles {
+                tile.forward(&context);
+                tile.loss(&context);
+                tile.backward(&context, backward, gradients);
+            }
+        }
+        if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
+            let decay = objective.l2_weights as f32;
+            let weights = network.parameters().recurrent.par_chunks(CHUNK);
+            gradients.recurrent.par_chunks_mut(CHUNK).zip(weights).for_each(|(gradient, weights)| {
+                gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
+            });
+        }
+        self.outcome(network, objective, weight)
+    }
+
+    /// Whether time steps are shared among threads: not where there are tiles enough to keep all busy.
+    fn split(&self) -> bool {
+        !self.plan.apart || self.tiles.len() < rayon::current_num_threads()
+    }
+
+    /// What the loss is a mean over.
+    fn weight(&self) -> f64 {
+        let of = |tile: &Tile| match &tile.target {
+            Target::Series { mask, .. } => mask.iter().map(|&m| f64::from(m)).sum(),
+            Target::Classes { .. } => tile.lanes.used as f64,
+        };
+        self.tiles.iter().map(of).sum()
+    }
+
+    fn outcome(&self, network: &Network, objective: &Objective, weight: f64) -> Outcome {
+        let sum = self.tiles.iter().map(|tile| tile.totals.loss).sum::<f64>();
+        let loss = if weight > 0.0 { sum / weight } else { sum };
+        let mut whole = loss;
+        if objective.l2_weights > 0.0 {
+            whole += objective.l2_weights / 2.0 * sum_squares(self.isa, &network.parameters().recurrent);
+        }
+        if objective.l2_rates > 0.0 {
+            let rates: f64 = self.tiles.iter().map(|tile| tile.totals.rates).sum();
+            whole += objective.l2_rates * rates / self.states(network) as f64;
+        }
+        let correct = self.tiles.iter().map(|tile| match tile.target {
+            Target::Series { .. } => 0,
+            Target::Classes { correct, .. } => correct,
+        });
+        Outcome { objective: whole, loss, weight, correct: correct.sum() }
+    }
+
+    /// Samples · steps · neurons.
+    fn states(&self, network: &Network) -> usize {
+        let samples: usize = self.tiles.iter().map(|tile| tile.lanes.used).sum();
+        samples * self.steps * network.wiring().neurons()
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one struct")]
+fn context<'a>(
+    network: &'a Network,
+    isa: Isa,
+    plan: &'a Plan,
+    steps: usize,
+    split: bool,
+    states: usize,
+    weight: f64,
+    objective: &Objective,
+) -> Context<'a> {
+    Context {
+        network,
+        isa,
+        plan,
+        steps,
+        split,
+        // a batch whose mask keeps nothing has no loss and no gradient
+        loss_scale: if weight > 0.0 { (1.0 / weight) as f32 } else { 0.0 },
+        rate_decay: (2.0 * objective.l2_rates / states as f64) as f32,
+        sum_rates: objective.l2_rates > 0.0,
+    }
+}
+
+fn tiles(wiring: &Wiring, plan: &Plan, loss: LossName, steps: usize, training: bool) -> Vec<Tile> {
+    let tile = |&lanes: &Lanes| {
+        let size = steps * wiring.outputs() * lanes.stored;
+        let target = match loss {
+            LossName::Mse => Target::Series { values: Aligned::zeros(size), mask: Aligned::zeros(size) },
+            LossName::CrossEntropy => Target::Classes { labels: vec![0; lanes.stored], correct: 0 },
+        };
+        Tile::new(wiring, lanes, steps, target, training)
+    };
+    plan.tiles.iter().map(tile).collect()
+}
+
+/// Elements of a parameter that one task takes.
+const CHUNK: usize = 1 << 14;
+
+/// `total = Σ parts`, in their order, on all threads.
+fn add_all(isa: Isa, total: &mut [f32], parts: &[&Aligned]) {
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(k, total)| {
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            add_assign(isa, total, &part[k * CHUNK..][..total.len()]);
+        }
+    });
+}

@@ -1,5 +1,79 @@
 //! Parameters on the pattern; one step, forward and adjoint; the readout.
 
+pub(crate) mod file;
+mod init;
+mod parameters;
 mod spec;
+pub(crate) mod step;
+mod stepper;
+mod wiring;
 
+pub use parameters::Parameters;
 pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ParameterName, ReadoutSpec};
+pub use stepper::{State, Stepper};
+pub use wiring::Wiring;
+
+use crate::connectome::Connectome;
+use crate::error::Result;
+
+/// A recurrent network: wiring that never changes and the parameters on it.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub(crate) wiring: Wiring,
+    pub(crate) parameters: Parameters,
+}
+
+impl Network {
+    /// A network on `connectome` with parameters drawn from `seed`.
+    ///
+    /// `input` and `readout` are the number of channels or outputs and their settings.
+    ///
+    /// # Errors
+    /// As [`Wiring::new`]; and if the weights should come from a connectome without weights.
+    pub fn new(
+        connectome: &Connectome,
+        cell: CellSpec,
+        input: (usize, InputSpec),
+        readout: (usize, ReadoutSpec),
+        init: &InitSpec,
+        seed: u64,
+    ) -> Result<Self> {
+        let wiring = Wiring::new(connectome, cell, input, readout)?;
+        let parameters = init::draw(&wiring, connectome, init, seed)?;
+        Ok(Self { wiring, parameters })
+    }
+
+    /// A network from its two parts.
+    ///
+    /// # Panics
+    /// If a parameter has not the size that the wiring gives it.
+    pub fn from_parts(wiring: Wiring, parameters: Parameters) -> Self {
+        for name in ParameterName::ALL {
+            assert_eq!(parameters.get(name).len(), wiring.size(name), "size of {}", name.tensor());
+        }
+        Self { wiring, parameters }
+    }
+
+    /// What is fixed.
+    pub fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The values of a parameter, to change. Their number stays.
+    pub fn parameter_mut(&mut self, name: ParameterName) -> &mut [f32] {
+        self.parameters.get_mut(name)
+    }
+
+    /// Weights against the sign of their presynaptic neuron: 0 under Dale's law.
+    pub fn sign_violations(&self) -> usize {
+        let signs = self.wiring.signs();
+        let sign_of = |&col: &u32| f32::from(signs[col as usize]);
+        let indices = self.wiring.recurrent().indices();
+        indices.iter().zip(&*self.parameters.recurrent).filter(|(col, w)| sign_of(col) * **w < 0.0).count()
+    }
+}

@@ -1,5 +1,158 @@
 //! From gradients to steps: Adam, SGD, schedules, clipping.
 
+mod schedule;
 mod spec;
 
+use std::ops::Range;
+
+use daleian_kernels::{AdamStep, Aligned, Bounds, Isa, SgdStep, adam, sgd, sum_squares};
+use rayon::prelude::*;
+
 pub use spec::{OptimizerSpec, ScheduleSpec};
+
+use crate::network::{Network, ParameterName, Parameters, Wiring};
+
+/// An optimizer and its moments. Frozen parameters have none.
+#[derive(Debug, Clone)]
+pub struct Optimizer {
+    spec: OptimizerSpec,
+    updates: u64,
+    moments: Vec<Parameters>,
+}
+
+/// Elements that one task takes; every element stands for itself, so the cut does not show in the bits.
+const CHUNK: usize = 1 << 15;
+
+impl Optimizer {
+    /// An optimizer that has made no step, for the parameters that are `trainable`.
+    pub fn new(spec: OptimizerSpec, wiring: &Wiring, trainable: &[ParameterName]) -> Self {
+        let count = match spec {
+            OptimizerSpec::Adam { .. } => 2,
+            OptimizerSpec::Sgd { .. } => 1,
+        };
+        let zeros = || Parameters::zeros(wiring, |name| trainable.contains(&name));
+        Self { spec, updates: 0, moments: (0..count).map(|_| zeros()).collect() }
+    }
+
+    /// Steps made so far.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// The moments: mean of the gradient and of its square (Adam), or the velocity (SGD).
+    pub fn moments(&self) -> &[Parameters] {
+        &self.moments
+    }
+
+    /// Takes over what another optimizer of the same settings had come to.
+    ///
+    /// # Panics
+    /// If the moments differ in number or size.
+    pub fn restore(&mut self, updates: u64, moments: Vec<Parameters>) {
+        let sizes = |moments: &[Parameters]| -> Vec<[usize; 5]> {
+            moments.iter().map(|m| ParameterName::ALL.map(|name| m.get(name).len())).collect()
+        };
+        assert_eq!(sizes(&self.moments), sizes(&moments), "moments of the same settings");
+        (self.updates, self.moments) = (updates, moments);
+    }
+
+    /// One step with learning rate `rate`. The gradient is multiplied by `scale` first (see [`clip`]); recurrent
+    /// weights are held within `bounds` in the same pass.
+    ///
+    /// Parameters whose gradient is empty stay as they are.
+    pub fn step<'a>(
+        &mut self,
+        isa: Isa,
+        network: &mut Network,
+        gradients: &Parameters,
+        rate: f64,
+        scale: f64,
+        bounds: impl Fn(Range<usize>) -> Bounds<'a> + Sync,
+    ) {
+        self.updates += 1;
+        for name in ParameterName::ALL {
+            let gradient = gradients.get(name);
+            if gradient.is_empty() {
+                continue;
+            }
+            let within = |range: Range<usize>| match name {
+                ParameterName::RecurrentWeights => bounds(range),
+                _ => Bounds::Free,
+            };
+            let values = network.parameters.get_mut(name);
+            self.update(isa, name, values, gradient, rate, scale, within);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the terms of one update")]
+    fn update<'a>(
+        &mut self,
+        isa: Isa,
+        name: ParameterName,
+        values: &mut Aligned,
+        gradient: &Aligned,
+        rate: f64,
+        scale: f64,
+        bounds: impl Fn(Range<usize>) -> Bounds<'a> + Sync,
+    ) {
+        let mut moments = self.moments.iter_mut().map(|moments| moments.get_mut(name));
+        let (mut none, mut none_either) = (Aligned::default(), Aligned::default());
+        let first = moments.next().unwrap_or(&mut none);
+        let second = moments.next().unwrap_or(&mut none_either);
+        let range = |k: usize, len: usize| k * CHUNK..k * CHUNK + len;
+        let pieces = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).enumerate();
+        match self.spec {
+            OptimizerSpec::Adam { beta1, beta2, epsilon, .. } => {
+                let mut step = AdamStep::new(self.updates, rate, beta1, beta2, epsilon);
+                step.gradient_scale = scale as f32;
+                pieces.zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK))).for_each(
+                    |((k, (w, g)), (m, v))| {
+                        let bounds = bounds(range(k, w.len()));
+                        adam(isa, &step, w, g, m, v, bounds);
+                    },
+                );
+            }
+            OptimizerSpec::Sgd { momentum, .. } => {
+                let step = SgdStep { rate: rate as f32, momentum: momentum as f32, gradient_scale: scale as f32 };
+                pieces.zip(first.par_chunks_mut(CHUNK)).for_each(|((k, (w, g)), v)| {
+                    sgd(isa, &step, w, g, v, bounds(range(k, w.len())));
+                });
+            }
+        }
+    }
+}
+
+impl OptimizerSpec {
+    /// The learning rate before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match *self {
+            Self::Adam { learning_rate, .. } | Self::Sgd { learning_rate, .. } => learning_rate,
+        }
+    }
+}
+
+/// The norm of all gradients taken as one vector.
+pub fn norm(isa: Isa, gradients: &Parameters) -> f64 {
+    let sum = |name| -> f64 {
+        // partial sums in fixed pieces, added in order
+        let pieces: Vec<f64> = gradients.get(name).par_chunks(CHUNK).map(|piece| sum_squares(isa, piece)).collect();
+        pieces.iter().sum()
+    };
+    ParameterName::ALL.map(sum).iter().sum::<f64>().sqrt()
+}
+
+/// What to multiply a gradient of norm `norm` by so that its norm is at most `limit` (Pascanu et al. 2013).
+pub fn clip(norm: f64, limit: f64) -> f64 {
+    if norm > limit { limit / norm } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clip_by_hand() {
+        assert_eq!(clip(4.0, 1.0), 0.25);
+        assert_eq!(clip(0.5, 1.0), 1.0);
+    }
+}

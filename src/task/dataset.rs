@@ -1,7 +1,7 @@
 //! What a network learns from: inputs, and what its outputs should be, checked once.
 
+use crate::bptt::LossName;
 use crate::error::{Error, Result};
-use crate::task::LossName;
 
 /// The most classes that labels may tell apart; more are taken for a mistake in the file.
 const MAX_CLASSES: usize = 1 << 20;

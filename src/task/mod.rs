@@ -12,7 +12,7 @@ use std::path::Path;
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
-pub use spec::{LossName, TaskSpec};
+pub use spec::TaskSpec;
 
 use crate::error::{Error, Result};
 

@@ -1,4 +1,4 @@
-//! What a configuration says of the data and the loss.
+//! What a configuration says of the data.
 
 use std::path::PathBuf;
 
@@ -28,16 +28,6 @@ pub enum TaskSpec {
         /// The file.
         file: PathBuf,
     },
-}
-
-/// What is minimised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LossName {
-    /// Mean squared error over all samples, steps and outputs (where there is a mask: over those it keeps).
-    Mse,
-    /// Cross-entropy of the last step's outputs against the class, averaged over samples.
-    CrossEntropy,
 }
 
 fn one() -> usize {

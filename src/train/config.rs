@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
 use crate::network::{CellSpec, InitSpec, InputSpec, ParameterName, ReadoutSpec};
 use crate::optim::{OptimizerSpec, ScheduleSpec};
-use crate::task::{LossName, TaskSpec};
+use crate::task::TaskSpec;
 
 /// Every setting of a run. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,3 +99,5 @@ impl Default for CheckpointSpec {
 fn one() -> u64 {
     1
 }
+
+impl RunConfig { pub fn read(path: &std::path::Path) -> crate::Result<Self> { let t = std::fs::read_to_string(path).map_err(|e| crate::Error::io(path, "read", e))?; toml::from_str(&t).map_err(|e| crate::Error::content(path, e)) } pub fn to_toml(&self) -> String { toml::to_string(self).unwrap() } pub fn validate(&self) -> crate::Result<()> { Ok(()) } }

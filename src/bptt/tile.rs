@@ -1,0 +1,252 @@
+//! One tile of lanes through time and back.
+
+use std::array;
+
+use daleian_kernels::{Aligned, Isa, MAX_STEPS, Outer};
+
+use super::loss::{Target, cross_entropy, squared_error};
+use super::plan::{Lanes, Plan};
+use crate::network::step::{Backward, Rows, Step};
+use crate::network::{Network, Parameters, Wiring};
+
+/// The input, the wanted answer and the states of one tile.
+#[derive(Debug)]
+pub struct Tile {
+    /// Which samples of the batch these are.
+    pub lanes: Lanes,
+    /// x, `[steps, channels, lanes]`; lanes of padding are 0.
+    pub input: Aligned,
+    /// What should have been answered.
+    pub target: Target,
+    /// a, after the backward pass r: `[steps, neurons, lanes]`.
+    states: Aligned,
+    /// r of this step and the one before, `[2, neurons, lanes]`; empty where r = a.
+    rates: Aligned,
+    /// y, after the loss its derivative by V a + c: `[steps, outputs, lanes]`.
+    output: Aligned,
+    /// δ of the last few steps, a ring `[slots, neurons, lanes]`; without training room for one step's output.
+    delta: Aligned,
+    training: bool,
+    /// κ, `[lanes]`; empty without a penalty on rates.
+    rate_decay: Aligned,
+    /// This tile's own gradient, where tiles run apart.
+    pub(super) gradients: Parameters,
+    pub(super) totals: Totals,
+}
+
+/// What a tile adds up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    /// Σ m (y - y*)² or Σ -ln p.
+    pub loss: f64,
+    /// Σ r².
+    pub rates: f64,
+}
+
+/// What every tile of a step shares.
+pub(super) struct Context<'a> {
+    pub network: &'a Network,
+    pub isa: Isa,
+    pub plan: &'a Plan,
+    pub steps: usize,
+    /// Whether a time step is shared among threads (no bit depends on it).
+    pub split: bool,
+    /// 1 / N of the loss.
+    pub loss_scale: f32,
+    /// 2 λ / (samples · steps · neurons), for the penalty on rates.
+    pub rate_decay: f32,
+    /// Whether Σ r² is wanted.
+    pub sum_rates: bool,
+}
+
+impl Context<'_> {
+    fn step(&self, lanes: usize) -> Step<'_> {
+        let whole = Rows::Whole(self.network.wiring().neurons());
+        let rows = match &self.plan.forward {
+            Some(partition) if self.split => Rows::Split(partition),
+            _ => whole,
+        };
+        Step { network: self.network, isa: self.isa, lanes, rows }
+    }
+}
+
+/// Slot `k` of a buffer of equal slots.
+fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
+    &buffer[k * size..][..size]
+}
+
+fn slot_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
+    &mut buffer[k * size..][..size]
+}
+
+impl Tile {
+    pub(super) fn new(wiring: &Wiring, lanes: Lanes, steps: usize, target: Target, training: bool) -> Self {
+        let neurons = wiring.neurons() * lanes.stored;
+        Self {
+            lanes,
+            input: Aligned::zeros(steps * wiring.channels() * lanes.stored),
+            target,
+            states: Aligned::zeros(if training { steps } else { 1 } * neurons),
+            rates: Aligned::zeros(if wiring.rectified() || !training { 2 * neurons } else { 0 }),
+            output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
+            delta: Aligned::zeros(if training { (MAX_STEPS + 1) * neurons } else { wiring.outputs() * lanes.stored }),
+            training,
+            rate_decay: Aligned::default(),
+            gradients: Parameters::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// y, `[steps, outputs, lanes]`, after a pass that did not go backward.
+    pub fn output(&self) -> &[f32] {
+        &self.output
+    }
+
+    /// The states and readouts of all steps, from rest. Without training only the last states are kept.
+    pub(super) fn forward(&mut self, context: &Context) {
+        let step = context.step(self.lanes.stored);
+        let wiring = context.network.wiring();
+        let size = wiring.neurons() * self.lanes.stored;
+        let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
+        let kept = self.states.len() / size;
+        self.totals.rates = 0.0;
+        for t in 0..context.steps {
+            let input = slot(&self.input, t, inputs);
+            let at = if kept == 1 { 0 } else { t };
+            if self.rates.is_empty() {
+                let (past, now) = self.states.split_at_mut(t * size);
+                let before = (t > 0).then(|| slot(past, t - 1, size));
+                step.forward(before, input, &mut now[..size], &mut []);
+            } else {
+                let (even, odd) = self.rates.split_at_mut(size);
+                let (before, after) = if t % 2 == 0 { (odd, even) } else { (even, odd) };
+                let before: Option<&[f32]> = (t > 0).then_some(before);
+                let activations = slot_mut(&mut self.states, at, size);
+                if wiring.rectified() {
+                    step.forward(before, input, activations, after);
+                } else {
+                    step.forward(before, input, after, &mut []);
+                    activations.copy_from_slice(after);
+                }
+            }
+            let activations = slot(&self.states, at, size);
+            step.readout(activations, slot_mut(&mut self.output, t, outputs));
+            if context.sum_rates {
+                self.totals.rates += squares(activations, self.lanes, wiring.rectified());
+            }
+        }
+    }
+
+    /// Adds up the loss of the outputs and, in training, turns them into derivatives by V a + c.
+    pub(super) fn loss(&mut self, context: &Context) {
+        let wiring = context.network.wiring();
+        let size = wiring.outputs() * self.lanes.stored;
+        let (output, scratch, training) = (&mut self.output, &mut self.delta, self.training);
+        let mut derive = |t: usize, loss: &mut dyn FnMut(&mut [f32])| {
+            let y = slot_mut(output, t, size);
+            if training {
+                return loss(y);
+            }
+            scratch.copy_from_slice(y);
+            loss(scratch);
+        };
+        let mut sum = 0.0;
+        match &mut self.target {
+            Target::Series { values, mask } => {
+                for t in 0..context.steps {
+                    let (values, mask) = (slot(values, t, size), slot(mask, t, size));
+                    derive(t, &mut |y| {
+                        sum += squared_error(y, values, mask, context.loss_scale, wiring.readout_activation());
+                    });
+                }
+            }
+            Target::Classes { labels, correct } => derive(context.steps - 1, &mut |y| {
+                (sum, *correct) = cross_entropy(y, self.lanes.stored, &labels[..self.lanes.used], context.loss_scale);
+            }),
+        }
+        self.totals.loss = sum;
+    }
+
+    /// From the derivatives by the outputs to the gradients, which are added to `gradients`.
+    pub(super) fn backward(&mut self, context: &Context, backward: &Backward, gradients: &mut Parameters) {
+        let step = context.step(self.lanes.stored);
+        let rows = match &context.plan.backward {
+            Some(partition) if context.split => Rows::Split(partition),
+            _ => Rows::Whole(context.network.wiring().neurons()),
+        };
+        let wiring = context.network.wiring();
+        let size = wiring.neurons() * self.lanes.stored;
+        let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
+        let slots = MAX_STEPS + 1;
+        let every_step = matches!(self.target, Target::Series { .. });
+        let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
+        if context.rate_decay != 0.0 {
+            self.rate_decay = Aligned::zeros(self.lanes.stored);
+            self.rate_decay[..self.lanes.used].fill(context.rate_decay);
+        }
+        let together = context.plan.steps_together;
+        // δ of the steps `flushed..` (counted downward) are already in the gradient
+        let mut flushed = context.steps;
+        for t in (0..context.steps).rev() {
+            let last = t + 1 == context.steps;
+            let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
+            let states = slot_mut(&mut self.states, t, size);
+            if let Some(dy) = dy {
+                step.add_readout_gradients(dy, states, gradients);
+            }
+            if only_readout {
+                continue;
+            }
+            let (own, later) = two_slots(&mut self.delta, t % slots, (t + 1) % slots, size);
+            let later = (!last).then_some(later);
+            let decay = (context.rate_decay != 0.0).then_some(&*self.rate_decay);
+            backward.adjoint(&step, rows, later, dy, decay, states, own);
+            // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
+            if flushed - (t + 1) == together || t == 0 {
+                let outer = |k: usize, before: usize| Outer {
+                    delta: slot(&self.delta, k % slots, size),
+                    states: slot(&self.states, before, size),
+                };
+                let pairs: [Outer; MAX_STEPS] = array::from_fn(|k| {
+                    let k = (t + 1 + k).min(context.steps - 1);
+                    outer(k, k.saturating_sub(1))
+                });
+                let with_input: [Outer; MAX_STEPS] = array::from_fn(|k| {
+                    let k = (t + 1 + k).min(context.steps - 1);
+                    Outer { delta: slot(&self.delta, k % slots, size), states: slot(&self.input, k, inputs) }
+                });
+                let count = flushed - (t + 1);
+                step.add_gradients(&pairs[..count], &with_input[..count], gradients);
+                flushed = t + 1;
+            }
+        }
+        if only_readout {
+            return;
+        }
+        let first = [Outer { delta: slot(&self.delta, 0, size), states: slot(&self.input, 0, inputs) }];
+        step.add_gradients(&[], &first, gradients);
+    }
+}
+
+/// Slots `a` and `b` (different) of a buffer: the first to write, the second to read.
+fn two_slots(buffer: &mut [f32], a: usize, b: usize, size: usize) -> (&mut [f32], &[f32]) {
+    if a < b {
+        let (low, high) = buffer.split_at_mut(b * size);
+        (slot_mut(low, a, size), &high[..size])
+    } else {
+        let (low, high) = buffer.split_at_mut(a * size);
+        (&mut high[..size], slot(low, b, size))
+    }
+}
+
+/// Σ r² over neurons and the lanes used.
+fn squares(activations: &[f32], lanes: Lanes, rectified: bool) -> f64 {
+    let mut sum = 0.0;
+    for row in activations.chunks_exact(lanes.stored) {
+        for &a in &row[..lanes.used] {
+            let r = if rectified && a < 0.0 { 0.0 } else { a };
+            sum += f64::from(r) * f64::from(r);
+        }
+    }
+    sum
+}

@@ -1,0 +1,203 @@
+//! The one-step equations and their adjoint, for one tile of lanes.
+//!
+//! z = W r + U x + b, a = phi(z), r' = rho(a), y = g(V a + c); backward, with dy the derivative by V a + c,
+//! δ = phi'(z) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r)). Nothing outside this file knows them.
+
+use std::ops::Range;
+
+use daleian_kernels::{self as kernels, Adjoint, Aligned, Forward, Isa, Operand, Outer};
+
+use super::{Network, Parameters, Wiring};
+use crate::sparse::{Partition, Transposed};
+
+/// How the rows of a matrix are walked: in one go, or in ranges on all threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    Whole(usize),
+    Split(&'a Partition),
+}
+
+impl Rows<'_> {
+    fn for_each<const K: usize>(
+        self,
+        outputs: [&mut [f32]; K],
+        cut: impl Fn(usize, usize) -> usize + Sync,
+        work: impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync,
+    ) {
+        match self {
+            Self::Whole(rows) => work(&(0..rows), outputs),
+            Self::Split(partition) => partition.for_each(outputs, &cut, &work),
+        }
+    }
+}
+
+/// A network, the instructions to run it with, and the width of the tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub network: &'a Network,
+    pub isa: Isa,
+    /// Lanes of the tile: 16, 32, 48 or 64.
+    pub lanes: usize,
+    /// How the neurons are walked forward and in the gradient.
+    pub rows: Rows<'a>,
+}
+
+impl Step<'_> {
+    /// `activations = phi(W rates + U input + b)`, `next = rho(activations)`.
+    ///
+    /// `rates` is `None` where they are zero; `next` is empty where rates are the activations themselves.
+    pub fn forward(&self, rates: Option<&[f32]>, input: &[f32], activations: &mut [f32], next: &mut [f32]) {
+        let Network { wiring, parameters } = self.network;
+        let stored = !next.is_empty();
+        let cut = |k: usize, row: usize| if k == 0 || stored { row * self.lanes } else { 0 };
+        self.rows.for_each([activations, next], cut, |rows, [activations, next]| {
+            let call = Forward {
+                rows,
+                lanes: self.lanes,
+                recurrent: rates.map(|states| Operand {
+                    pattern: wiring.recurrent(),
+                    values: &parameters.recurrent,
+                    states,
+                }),
+                input: Some(Operand { pattern: wiring.input(), values: &parameters.input, states: input }),
+                bias: &parameters.bias,
+                activation: wiring.activation(),
+            };
+            kernels::forward(self.isa, &call, activations, stored.then_some(next));
+        });
+    }
+
+    /// `output = g(V activations + c)`, `[outputs, lanes]`.
+    pub fn readout(&self, activations: &[f32], output: &mut [f32]) {
+        let Network { wiring, parameters } = self.network;
+        let call = Forward {
+            rows: &(0..wiring.outputs()),
+            lanes: self.lanes,
+            recurrent: Some(Operand { pattern: wiring.readout(), values: &parameters.readout, states: activations }),
+            input: None,
+            bias: &parameters.readout_bias,
+            activation: wiring.readout_activation(),
+        };
+        kernels::forward(self.isa, &call, output, None);
+    }
+}
+
+/// What the backward pass needs beside the network: W and V by presynaptic neuron.
+#[derive(Debug, Clone)]
+pub(crate) struct Backward {
+    recurrent: Transposed,
+    recurrent_values: Aligned,
+    readout: Transposed,
+    readout_values: Aligned,
+}
+
+impl Backward {
+    pub fn new(wiring: &Wiring) -> Self {
+        let recurrent = Transposed::new(wiring.recurrent());
+        let readout = Transposed::new(wiring.readout());
+        Self {
+            recurrent_values: Aligned::zeros(wiring.recurrent().nnz()),
+            readout_values: Aligned::zeros(wiring.readout().nnz()),
+            recurrent,
+            readout,
+        }
+    }
+
+    /// Takes over the values of `parameters`; to be called whenever they changed.
+    pub fn refresh(&mut self, parameters: &Parameters) {
+        self.recurrent.carry(&parameters.recurrent, &mut self.recurrent_values);
+        self.readout.carry(&parameters.readout, &mut self.readout_values);
+    }
+
+    /// The pattern of Wᵀ.
+    pub fn recurrent(&self) -> &Transposed {
+        &self.recurrent
+    }
+
+    /// One step backward: see [`kernels::adjoint`]. `states` goes from activations to rates in place.
+    ///
+    /// `later` is δ of the step after (`None` at the last), `dy` the derivative by V a + c (`None` where zero).
+    #[expect(clippy::too_many_arguments, reason = "the operands of one equation")]
+    pub fn adjoint(
+        &self,
+        step: &Step,
+        rows: Rows,
+        later: Option<&[f32]>,
+        dy: Option<&[f32]>,
+        rate_decay: Option<&[f32]>,
+        states: &mut [f32],
+        delta: &mut [f32],
+    ) {
+        let wiring = &step.network.wiring;
+        rows.for_each(
+            [states, delta],
+            |_, row| row * step.lanes,
+            |rows, [states, delta]| {
+                let call = Adjoint {
+                    rows,
+                    lanes: step.lanes,
+                    recurrent: later.map(|states| Operand {
+                        pattern: self.recurrent.pattern(),
+                        values: &self.recurrent_values,
+                        states,
+                    }),
+                    readout: dy.map(|states| Operand {
+                        pattern: self.readout.pattern(),
+                        values: &self.readout_values,
+                        states,
+                    }),
+                    rate_decay,
+                    activation: wiring.activation(),
+                    rectified: wiring.rectified(),
+                };
+                kernels::adjoint(step.isa, &call, states, delta);
+            },
+        );
+    }
+}
+
+impl Step<'_> {
+    /// Adds what a few time steps contribute to dW, dU and db. Empty vectors of `gradients` are frozen parameters.
+    ///
+    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input; at most
+    /// [`kernels::MAX_STEPS`] of each.
+    pub fn add_gradients(&self, recurrent: &[Outer], input: &[Outer], gradients: &mut Parameters) {
+        let wiring = &self.network.wiring;
+        let frozen = [gradients.recurrent.is_empty(), gradients.input.is_empty(), gradients.bias.is_empty()];
+        let cut = |k: usize, row: usize| match k {
+            _ if frozen[k] => 0,
+            0 => wiring.recurrent().indptr()[row],
+            1 => wiring.input().indptr()[row],
+            _ => row,
+        };
+        let outputs = [&mut *gradients.recurrent, &mut *gradients.input, &mut *gradients.bias];
+        self.rows.for_each(outputs, cut, |rows, [recurrent_out, input_out, bias_out]| {
+            let add = kernels::gradient;
+            if !frozen[0] {
+                add(self.isa, rows, self.lanes, wiring.recurrent(), recurrent, recurrent_out);
+            }
+            if !frozen[1] {
+                add(self.isa, rows, self.lanes, wiring.input(), input, input_out);
+            }
+            if !frozen[2] {
+                for outer in input {
+                    let delta = &outer.delta[rows.start * self.lanes..rows.end * self.lanes];
+                    kernels::row_sums(self.isa, self.lanes, delta, bias_out);
+                }
+            }
+        });
+    }
+
+    /// Adds what one time step contributes to dV and dc; `dy` is the derivative by V a + c, `[outputs, lanes]`.
+    pub fn add_readout_gradients(&self, dy: &[f32], activations: &[f32], gradients: &mut Parameters) {
+        let wiring = &self.network.wiring;
+        if !gradients.readout.is_empty() {
+            let outer = [Outer { delta: dy, states: activations }];
+            let rows = 0..wiring.outputs();
+            kernels::gradient(self.isa, &rows, self.lanes, wiring.readout(), &outer, &mut gradients.readout);
+        }
+        if !gradients.readout_bias.is_empty() {
+            kernels::row_sums(self.isa, self.lanes, dy, &mut gradients.readout_bias);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One step at a time, inside somebody else's loop.
+
+use daleian_kernels::{Aligned, Isa, MAX_LANES, WIDTH};
+
+use super::Network;
+use super::step::{Rows, Step};
+
+/// Runs a network step by step. It borrows the network and owns nothing that changes.
+#[derive(Clone, Copy)]
+pub struct Stepper<'a> {
+    network: &'a Network,
+    isa: Isa,
+}
+
+/// The state of up to 64 lanes between two steps, and the memory that a step needs.
+///
+/// Buffers are neuron-major with `stride` (16, 32, 48 or 64) floats a neuron: lane `k` of neuron `i` is at
+/// `i * stride + k`. Lanes from `lanes` on are padding.
+#[derive(Debug, Clone)]
+pub struct State {
+    lanes: usize,
+    stride: usize,
+    started: bool,
+    input: Aligned,
+    activations: Aligned,
+    rates: [Aligned; 2],
+    readout: Aligned,
+}
+
+impl Network {
+    /// Runs this network step by step with the instructions of `isa`.
+    pub fn stepper(&self, isa: Isa) -> Stepper<'_> {
+        Stepper { network: self, isa }
+    }
+
+    /// A state at rest (rates 0) for 1 to 64 lanes.
+    ///
+    /// # Panics
+    /// If `lanes` is 0 or above 64: a larger batch is several states.
+    pub fn state(&self, lanes: usize) -> State {
+        assert!((1..=MAX_LANES).contains(&lanes), "{lanes} lanes: a state has 1 to {MAX_LANES}");
+        let stride = lanes.next_multiple_of(WIDTH);
+        let wiring = &self.wiring;
+        let neurons = Aligned::zeros(wiring.neurons() * stride);
+        State {
+            lanes,
+            stride,
+            started: false,
+            input: Aligned::zeros(wiring.channels() * stride),
+            activations: neurons.clone(),
+            rates: [neurons.clone(), neurons],
+            readout: Aligned::zeros(wiring.outputs() * stride),
+        }
+    }
+}
+
+impl Stepper<'_> {
+    /// One time step: rates from `input` and the rates before, then the readout. Allocates nothing.
+    ///
+    /// `input` is `[channels, lanes]`, lanes contiguous, without padding.
+    ///
+    /// # Panics
+    /// If `input` has another size or `state` was made by a network of another size.
+    pub fn step(&self, state: &mut State, input: &[f32]) {
+        let wiring = &self.network.wiring;
+        assert_eq!(input.len(), wiring.channels() * state.lanes, "input is [channels, lanes]");
+        assert_eq!(state.activations.len(), wiring.neurons() * state.stride, "a state of this network");
+        for (row, values) in state.input.chunks_exact_mut(state.stride).zip(input.chunks_exact(state.lanes)) {
+            row[..state.lanes].copy_from_slice(values);
+        }
+        let step =
+            Step { network: self.network, isa: self.isa, lanes: state.stride, rows: Rows::Whole(wiring.neurons()) };
+        let [before, after] = &mut state.rates;
+        let before: Option<&[f32]> = if state.started { Some(before) } else { None };
+        if wiring.rectified() {
+            step.forward(before, &state.input, &mut state.activations, after);
+        } else {
+            step.forward(before, &state.input, after, &mut []);
+            state.activations.copy_from_slice(after);
+        }
+        step.readout(&state.activations, &mut state.readout);
+        state.rates.swap(0, 1);
+        state.started = true;
+    }
+}
+
+impl State {
+    /// Lanes in use.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Floats from one neuron to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// r, `[neurons, stride]`: what the neurons send.
+    pub fn rates(&self) -> &[f32] {
+        &self.rates[0]
+    }
+
+    /// r, to change before the next step (to start from somewhere else, to silence neurons).
+    pub fn rates_mut(&mut self) -> &mut [f32] {
+        self.started = true;
+        &mut self.rates[0]
+    }
+
+    /// a, `[neurons, stride]`.
+    pub fn activations(&self) -> &[f32] {
+        &self.activations
+    }
+
+    /// y, `[outputs, stride]`.
+    pub fn readout(&self) -> &[f32] {
+        &self.readout
+    }
+
+    /// Back to rest: rates 0.
+    pub fn reset(&mut self) {
+        for buffer in [&mut self.input, &mut self.activations, &mut self.readout] {
+            buffer.fill(0.0);
+        }
+        self.rates.iter_mut().for_each(|rates| rates.fill(0.0));
+        self.started = false;
+    }
+}

@@ -1,0 +1,172 @@
+//! What is fixed of a network: which entries its matrices have, the signs of the columns, the cell.
+
+use std::sync::Arc;
+
+use daleian_kernels::Activation;
+
+use super::{Blocks, CellSpec, InputSpec, ParameterName, ReadoutSpec};
+use crate::connectome::{Connectome, Population};
+use crate::error::{Error, Result};
+use crate::sparse::Pattern;
+
+/// Everything of a network but its parameters. Cheap to clone: the patterns are shared.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    populations: Arc<[Population]>,
+    recurrent: Arc<Pattern>,
+    input: Arc<Pattern>,
+    readout: Arc<Pattern>,
+    cell: CellSpec,
+    input_spec: InputSpec,
+    readout_spec: ReadoutSpec,
+}
+
+impl Wiring {
+    /// The wiring of `connectome` with `channels` inputs and `outputs` outputs.
+    ///
+    /// # Errors
+    /// If an input or readout in population blocks has not one channel or output a population, if there is no
+    /// channel or output, or if the readout's activation is neither identity nor tanh.
+    pub fn new(
+        connectome: &Connectome,
+        cell: CellSpec,
+        input: (usize, InputSpec),
+        readout: (usize, ReadoutSpec),
+    ) -> Result<Self> {
+        use super::ActivationName::{Identity, Tanh};
+        let populations: Arc<[Population]> = connectome.populations().into();
+        let (channels, input) = input;
+        let (outputs, readout) = readout;
+        if !matches!(readout.activation, Identity | Tanh) {
+            return Err(Error::setting("readout.activation", "a readout has `identity` or `tanh`"));
+        }
+        let neurons = connectome.pattern().rows();
+        let by_population = |key: &str, what: &str, count: usize| {
+            if count == populations.len() {
+                return Ok(());
+            }
+            let problem =
+                format!("blocks by population need one {what} a population: {} not {count}", populations.len());
+            Err(Error::setting(key, problem))
+        };
+        for (key, count) in [("input", channels), ("readout", outputs)] {
+            if count == 0 {
+                return Err(Error::setting(key, "at least one channel is needed"));
+            }
+        }
+        let input_pattern = match input.blocks {
+            Blocks::Dense => Pattern::dense(neurons, channels),
+            Blocks::Population => {
+                by_population("input.blocks", "channel", channels)?;
+                let indices = populations.iter().zip(0u32..).flat_map(|(p, k)| p.neurons.clone().map(move |_| k)).collect();
+                Pattern::new(neurons, channels, (0..=neurons).collect(), indices).expect("one entry a row")
+            }
+        };
+        let readout_pattern = match readout.blocks {
+            Blocks::Dense => Pattern::dense(outputs, neurons),
+            Blocks::Population => {
+                by_population("readout.blocks", "output", outputs)?;
+                let indptr = std::iter::once(0).chain(populations.iter().map(|p| p.neurons.end)).collect();
+                Pattern::new(outputs, neurons, indptr, (0..neurons as u32).collect()).expect("populations in order")
+            }
+        };
+        Ok(Self {
+            populations,
+            recurrent: connectome.pattern().clone(),
+            input: Arc::new(input_pattern),
+            readout: Arc::new(readout_pattern),
+            cell,
+            input_spec: input,
+            readout_spec: readout,
+        })
+    }
+
+    /// Number of neurons n.
+    pub fn neurons(&self) -> usize {
+        self.recurrent.rows()
+    }
+
+    /// Number of input channels.
+    pub fn channels(&self) -> usize {
+        self.input.cols()
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.readout.rows()
+    }
+
+    /// Populations, in the order of their neurons.
+    pub fn populations(&self) -> &[Population] {
+        &self.populations
+    }
+
+    /// Where W has entries, `[neurons, neurons]`: row = postsynaptic, column = presynaptic.
+    pub fn recurrent(&self) -> &Arc<Pattern> {
+        &self.recurrent
+    }
+
+    /// Where U has entries, `[neurons, channels]`.
+    pub fn input(&self) -> &Arc<Pattern> {
+        &self.input
+    }
+
+    /// Where V has entries, `[outputs, neurons]`.
+    pub fn readout(&self) -> &Arc<Pattern> {
+        &self.readout
+    }
+
+    /// The cell.
+    pub fn cell(&self) -> CellSpec {
+        self.cell
+    }
+
+    /// The settings of input and readout that the patterns come from.
+    pub fn specs(&self) -> (InputSpec, ReadoutSpec) {
+        (self.input_spec, self.readout_spec)
+    }
+
+    /// phi.
+    pub fn activation(&self) -> Activation {
+        self.cell.activation.into()
+    }
+
+    /// g.
+    pub fn readout_activation(&self) -> Activation {
+        self.readout_spec.activation.into()
+    }
+
+    /// Whether the rate is max(a, 0).
+    pub fn rectified(&self) -> bool {
+        self.cell.rectified
+    }
+
+    /// +1, -1 or 0 for each presynaptic neuron, `[neurons]`.
+    pub fn signs(&self) -> Vec<i8> {
+        self.populations.iter().flat_map(|p| p.neurons.clone().map(|_| i8::from(p.sign))).collect()
+    }
+
+    /// Elements of a parameter.
+    pub fn size(&self, name: ParameterName) -> usize {
+        match name {
+            ParameterName::RecurrentWeights => self.recurrent.nnz(),
+            ParameterName::RecurrentBias => self.neurons(),
+            ParameterName::InputWeights => self.input.nnz(),
+            ParameterName::ReadoutWeights => self.readout.nnz(),
+            ParameterName::ReadoutBias => self.outputs(),
+        }
+    }
+}
+
+impl From<super::ActivationName> for Activation {
+    fn from(name: super::ActivationName) -> Self {
+        use super::ActivationName as Name;
+        match name {
+            Name::Tanh => Self::Tanh,
+            Name::Relu => Self::Relu,
+            Name::Sigmoid => Self::Sigmoid,
+            Name::Softplus => Self::Softplus,
+            Name::Identity => Self::Identity,
+        }
+    }
+}

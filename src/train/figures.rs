@@ -1,0 +1,95 @@
+//! The drawings of a finished run.
+
+use crate::analysis::draw::{
+    Channels, Curve, LossFigure, Target, Trial, loss_curves, trials, weight_distribution as draw_distribution,
+    weight_maps,
+};
+use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
+use crate::bptt::LossName;
+use crate::task::Targets;
+
+use super::metrics::Row;
+use super::{RunConfig, Trainer};
+
+/// Cells along each side of a weight map.
+const CELLS: usize = 128;
+/// Bars of a weight distribution.
+const BINS: usize = 80;
+/// Test trials shown.
+const TRIALS: usize = 3;
+
+/// File names and their content.
+pub(super) fn draw(
+    config: &RunConfig,
+    trainer: &mut Trainer,
+    start: &[f32],
+    rows: &[Row],
+) -> Vec<(&'static str, String)> {
+    let mut out = vec![("loss.svg", loss(config, rows)), ("trials.svg", test_trials(config, trainer))];
+    let network = trainer.network();
+    let wiring = network.wiring();
+    let end = &network.parameters().recurrent;
+    let populations: Vec<PopulationView> = wiring
+        .populations()
+        .iter()
+        .map(|p| PopulationView {
+            name: &p.name,
+            start: p.neurons.start,
+            end: p.neurons.end,
+            sign: i8::from(p.sign),
+        })
+        .collect();
+    let pattern = wiring.recurrent();
+    let grid = |values| block_grid(pattern, values, &populations, CELLS);
+    let title = format!("{}: recurrent weights W[post, pre]", config.name);
+    out.push(("weights.svg", weight_maps(&title, &[("Start", &grid(start)), ("End", &grid(end))])));
+    let limit = match largest_magnitude(start).max(largest_magnitude(end)) {
+        0.0 => 1.0,
+        limit => limit,
+    };
+    let signs = wiring.signs();
+    let spread = |values| weight_distribution(pattern, values, &signs, limit, BINS);
+    let title = format!("{}: weights by sign of the presynaptic neuron", config.name);
+    let panels = [("Start", &spread(start)), ("End", &spread(end))];
+    out.push(("distribution.svg", draw_distribution(&title, &panels)));
+    out
+}
+
+fn loss(config: &RunConfig, rows: &[Row]) -> String {
+    let points =
+        |value: fn(&Row) -> f64| -> Vec<(f64, f64)> { rows.iter().map(|row| (row.epoch as f64, value(row))).collect() };
+    let (train, test) = (points(|row| row.train_loss), points(|row| row.test_loss));
+    let rate = points(|row| row.learning_rate);
+    loss_curves(&LossFigure {
+        title: &config.name,
+        value: match config.loss {
+            LossName::Mse => "mean squared error",
+            LossName::CrossEntropy => "cross-entropy (nats)",
+        },
+        curves: &[
+            Curve { name: "training", points: &train, band: &[] },
+            Curve { name: "test", points: &test, band: &[] },
+        ],
+        learning_rate: &rate,
+    })
+}
+
+fn test_trials(config: &RunConfig, trainer: &mut Trainer) -> String {
+    let count = TRIALS.min(trainer.data().test().samples());
+    let outputs = trainer.outputs(count);
+    let data = trainer.data().test();
+    let (steps, channels, width) = (data.steps(), data.channels(), data.outputs());
+    let shown: Vec<Trial> = (0..count)
+        .map(|k| Trial {
+            inputs: Channels { values: &data.inputs()[k * steps * channels..][..steps * channels], count: channels },
+            target: match data.targets() {
+                Targets::Series { values, .. } => {
+                    Target::Series(Channels { values: &values[k * steps * width..][..steps * width], count: width })
+                }
+                Targets::Classes { labels, .. } => Target::Class(labels[k] as usize),
+            },
+            outputs: Channels { values: &outputs[k * steps * width..][..steps * width], count: width },
+        })
+        .collect();
+    trials(&format!("{}: test trials", config.name), &shown)
+}

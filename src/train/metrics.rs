@@ -1,0 +1,87 @@
+//! `metrics.csv`: one row an epoch.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::files::write_atomic;
+
+/// What is recorded of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Epochs done, from 1.
+    pub epoch: usize,
+    /// The learning rate of the epoch.
+    pub learning_rate: f64,
+    /// Mean over the epoch's steps of the loss with its penalties, before each step.
+    pub train_objective: f64,
+    /// The same without penalties.
+    pub train_loss: f64,
+    /// The loss on the test samples, after the epoch.
+    pub test_loss: f64,
+    /// For classes: share of training samples answered rightly. NaN without classes.
+    pub train_accuracy: f64,
+    /// For classes: share of test samples answered rightly. NaN without classes.
+    pub test_accuracy: f64,
+    /// Weights against the sign of their presynaptic neuron.
+    pub sign_violations: usize,
+    /// Seconds of training so far, pauses left out. The only column that differs from run to run.
+    pub seconds: f64,
+}
+
+/// Numbers in a row.
+pub(super) const COLUMNS: usize = 9;
+
+const NAMES: [&str; COLUMNS] = [
+    "epoch",
+    "learning_rate",
+    "train_objective",
+    "train_loss",
+    "test_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "sign_violations",
+    "seconds",
+];
+
+impl Row {
+    pub(super) fn to_numbers(self) -> [f64; COLUMNS] {
+        [
+            self.epoch as f64,
+            self.learning_rate,
+            self.train_objective,
+            self.train_loss,
+            self.test_loss,
+            self.train_accuracy,
+            self.test_accuracy,
+            self.sign_violations as f64,
+            self.seconds,
+        ]
+    }
+
+    pub(super) fn from_numbers(x: [f64; COLUMNS]) -> Self {
+        Self {
+            epoch: x[0] as usize,
+            learning_rate: x[1],
+            train_objective: x[2],
+            train_loss: x[3],
+            test_loss: x[4],
+            train_accuracy: x[5],
+            test_accuracy: x[6],
+            sign_violations: x[7] as usize,
+            seconds: x[8],
+        }
+    }
+}
+
+/// Writes all rows; an accuracy that there is not stays empty.
+pub(super) fn write(path: &Path, rows: &[Row]) -> Result<()> {
+    write_atomic(path, |out| {
+        writeln!(out, "{}", NAMES.join(","))?;
+        for row in rows {
+            let cells = row.to_numbers().map(|x| if x.is_nan() { String::new() } else { x.to_string() });
+            writeln!(out, "{}", cells.join(","))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,326 @@
+//! A run in a folder: epochs, metrics, checkpoints, figures.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use daleian_kernels::{Aligned, Isa};
+use serde::Serialize;
+
+use super::metrics::{self, Row};
+use super::{Position, RunConfig, Summary, Trainer, checkpoint, figures};
+use crate::error::{Error, Result};
+use crate::files::{remove_stale, write_atomic};
+
+/// A run and the folder that it writes.
+#[derive(Debug)]
+pub struct Run {
+    config: RunConfig,
+    folder: PathBuf,
+    trainer: Trainer,
+    rows: Vec<Row>,
+    /// Recurrent weights at the start, for the figures.
+    start: Aligned,
+    /// Seconds of training before this process.
+    seconds_before: f64,
+    began: Instant,
+    /// Said once, where a run goes on with other instructions than it began with.
+    warning: Option<String>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A step is done; its loss was taken before it.
+    Step {
+        /// Epochs and steps done.
+        position: Position,
+        /// The loss of the batch.
+        loss: f64,
+    },
+    /// An epoch is done.
+    Epoch(&'a Row),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// All epochs are done and everything is written.
+    Finished(Box<Report>),
+    /// It was asked to stop; the checkpoint is written.
+    Interrupted(Position),
+}
+
+/// `summary.json`: what a finished run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The name of the configuration.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The last epoch's training loss.
+    pub train_loss: f64,
+    /// The loss on the test samples at the end.
+    pub test_loss: f64,
+    /// The share of test samples answered rightly, for classes.
+    pub test_accuracy: Option<f64>,
+    /// Neurons.
+    pub neurons: usize,
+    /// Stored recurrent weights.
+    pub synapses: usize,
+    /// Recurrent weights that are exactly 0.
+    pub silent_synapses: usize,
+    /// Weights against the sign of their presynaptic neuron.
+    pub sign_violations: usize,
+    /// The instruction set of the kernels.
+    pub instruction_set: String,
+    /// Threads.
+    pub threads: usize,
+    /// Seconds of training, pauses left out.
+    pub seconds: f64,
+    /// The version of daleian.
+    pub version: String,
+}
+
+/// Names of the files of a run.
+pub mod names {
+    /// Every setting, resolved.
+    pub const CONFIG: &str = "config.toml";
+    /// One row an epoch.
+    pub const METRICS: &str = "metrics.csv";
+    /// The trained network.
+    pub const MODEL: &str = "model.safetensors";
+    /// The network, the optimizer and the position.
+    pub const CHECKPOINT: &str = "checkpoint.safetensors";
+    /// What the run came to.
+    pub const SUMMARY: &str = "summary.json";
+    /// Drawings.
+    pub const FIGURES: &str = "figures";
+}
+
+impl Run {
+    /// A new run in `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If a setting or input is wrong, or if the folder already holds a run: nothing in it is touched then.
+    pub fn create(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
+        if folder.join(names::CONFIG).exists() {
+            let other = RunConfig::read(&folder.join(names::CONFIG))?;
+            let problem = match difference(&config, &other) {
+                Some(key) => {
+                    format!("holds a run of another configuration (`{key}` differs); name another folder with --out")
+                }
+                None => {
+                    "holds this run already; add --resume to go on with it, or name another folder with --out".into()
+                }
+            };
+            return Err(Error::content(folder, problem));
+        }
+        let trainer = config.trainer(isa)?;
+        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        let run = Self::with(config, folder, trainer);
+        let text = run.config.to_toml();
+        write_atomic(&run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+        run.write_checkpoint()?;
+        Ok(run)
+    }
+
+    /// Goes on with the run in `folder` from its last checkpoint. Only the number of epochs may differ from the
+    /// configuration that it began with.
+    ///
+    /// # Errors
+    /// If there is no run, if it is of another configuration, or if its checkpoint cannot be read.
+    pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
+        if !folder.join(names::CONFIG).exists() {
+            return Err(Error::content(folder, "holds no run to resume (no config.toml)"));
+        }
+        let began_with = RunConfig::read(&folder.join(names::CONFIG))?;
+        if let Some(key) = difference(&config, &began_with).filter(|key| key != "epochs") {
+            let problem =
+                format!("holds a run of another configuration (`{key}` differs); it cannot be resumed with this one");
+            return Err(Error::content(folder, problem));
+        }
+        remove_stale(folder)?;
+        let trainer = config.trainer(isa)?;
+        let mut run = Self::with(config, folder, trainer);
+        let path = run.path(names::CHECKPOINT);
+        if path.exists() {
+            let checkpoint = checkpoint::read(&path)?;
+            if checkpoint.instruction_set != isa.name() {
+                let began = &checkpoint.instruction_set;
+                run.warning = Some(format!(
+                    "the run began with {began} instructions and goes on with {isa}: results will differ in the last bits"
+                ));
+            }
+            (run.rows, run.seconds_before) = (checkpoint.rows.clone(), checkpoint.seconds);
+            checkpoint.restore(&path, &mut run.trainer)?;
+        }
+        if run.config != began_with {
+            let text = run.config.to_toml();
+            write_atomic(&run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+        }
+        Ok(run)
+    }
+
+    fn with(config: RunConfig, folder: &Path, trainer: Trainer) -> Self {
+        Self {
+            config,
+            folder: folder.into(),
+            start: trainer.network().parameters().recurrent.clone(),
+            trainer,
+            rows: Vec::new(),
+            seconds_before: 0.0,
+            began: Instant::now(),
+            warning: None,
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The trainer.
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// Something that the user should know before the run goes on.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
+    }
+
+    /// Trains to the last epoch, or until `stop` is set: then the step under way is finished and a checkpoint
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], with the last good checkpoint kept; or if a file cannot be written.
+    pub fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(Event)) -> Result<Ending> {
+        self.began = Instant::now();
+        while self.trainer.position().epoch < self.config.epochs {
+            if stop.load(Ordering::Relaxed) {
+                self.write_checkpoint()?;
+                metrics::write(&self.path(names::METRICS), &self.rows)?;
+                return Ok(Ending::Interrupted(self.trainer.position()));
+            }
+            let learning_rate = self.trainer.learning_rate();
+            let (outcome, epoch) = self.trainer.step()?;
+            let position = self.trainer.position();
+            tell(Event::Step { position, loss: outcome.loss });
+            if let Some(train) = epoch {
+                let test = self.trainer.test();
+                self.rows.push(self.row(learning_rate, &train, &test));
+                metrics::write(&self.path(names::METRICS), &self.rows)?;
+                tell(Event::Epoch(&self.rows[self.rows.len() - 1]));
+            }
+            if self.due(position, epoch.is_some()) {
+                self.write_checkpoint()?;
+            }
+        }
+        self.finish().map(|report| Ending::Finished(Box::new(report)))
+    }
+
+    /// Whether a checkpoint is due after the step that led to `position`.
+    fn due(&self, position: Position, epoch_done: bool) -> bool {
+        let spec = self.config.checkpoint;
+        let done = position.epoch == self.config.epochs;
+        let by_epochs = spec.epochs.is_some_and(|every| epoch_done && position.epoch.is_multiple_of(every));
+        let steps = position.epoch * self.trainer.steps_per_epoch() + position.step;
+        done || by_epochs || spec.steps.is_some_and(|every| steps.is_multiple_of(every))
+    }
+
+    fn row(&self, learning_rate: f64, train: &Summary, test: &Summary) -> Row {
+        Row {
+            epoch: self.trainer.position().epoch,
+            learning_rate,
+            train_objective: train.objective,
+            train_loss: train.loss,
+            test_loss: test.loss,
+            train_accuracy: train.accuracy.unwrap_or(f64::NAN),
+            test_accuracy: test.accuracy.unwrap_or(f64::NAN),
+            sign_violations: self.trainer.network().sign_violations(),
+            seconds: self.seconds(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn write_checkpoint(&self) -> Result<()> {
+        checkpoint::write(&self.path(names::CHECKPOINT), &self.config, &self.trainer, &self.rows, self.seconds())
+    }
+
+    /// Model, metrics, summary and figures.
+    fn finish(&mut self) -> Result<Report> {
+        let seconds = self.rows.last().map_or(self.seconds(), |row| row.seconds);
+        let test = self.trainer.test();
+        let network = self.trainer.network();
+        let config = serde_json::to_value(&self.config).expect("settings are plain data");
+        network.save(self.path(names::MODEL), &config)?;
+        metrics::write(&self.path(names::METRICS), &self.rows)?;
+        let weights = &network.parameters().recurrent;
+        let report = Report {
+            name: self.config.name.clone(),
+            seed: self.config.seed,
+            epochs: self.trainer.position().epoch,
+            train_loss: self.rows.last().map_or(f64::NAN, |row| row.train_loss),
+            test_loss: test.loss,
+            test_accuracy: test.accuracy,
+            neurons: network.wiring().neurons(),
+            synapses: weights.len(),
+            silent_synapses: weights.iter().filter(|&&w| w == 0.0).count(),
+            sign_violations: network.sign_violations(),
+            instruction_set: self.trainer.isa().name().into(),
+            threads: rayon::current_num_threads(),
+            seconds,
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        let drawings = figures::draw(&self.config, &mut self.trainer, &self.start, &self.rows);
+        let folder = self.path(names::FIGURES);
+        fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
+        for (name, svg) in drawings {
+            write_atomic(&folder.join(name), |out| out.write_all(svg.as_bytes()))?;
+        }
+        let text = serde_json::to_string_pretty(&report).expect("numbers and words");
+        write_atomic(&self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
+        Ok(report)
+    }
+}
+
+/// The first setting in which two configurations differ, dotted.
+fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
+    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<String> {
+        use serde_json::Value::Object;
+        if a == b {
+            return None;
+        }
+        if let (Object(a), Object(b)) = (a, b) {
+            let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+            let null = serde_json::Value::Null;
+            return keys.into_iter().find_map(|key| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(&path, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
+            });
+        }
+        Some(path.into())
+    }
+    let json = |config| serde_json::to_value(config).expect("settings are plain data");
+    // epochs last: another setting that differs matters more
+    let (mut a, mut b) = (json(a), json(b));
+    let epochs = (a["epochs"].take(), b["epochs"].take());
+    walk("", &a, &b).or_else(|| (epochs.0 != epochs.1).then(|| "epochs".into()))
+}

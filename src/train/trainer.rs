@@ -1,0 +1,375 @@
+//! One step and one epoch of training, without files.
+
+use daleian_kernels::Isa;
+use rayon::prelude::*;
+
+use crate::bptt::{Bptt, LossName, Objective, Outcome, Target};
+use crate::constraint::{Constraint, Guard};
+use crate::error::{Error, Result};
+use crate::network::{Network, ParameterName, Parameters};
+use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
+use crate::task::{Data, Dataset, Targets, check_batch, epoch_order};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainSettings {
+    /// The seed of the order of samples.
+    pub seed: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// What is minimised.
+    pub objective: Objective,
+    /// What holds the signs.
+    pub constraint: Constraint,
+    /// The optimizer.
+    pub optimizer: OptimizerSpec,
+    /// The learning rate over epochs.
+    pub schedule: ScheduleSpec,
+    /// The global norm that a gradient is scaled down to.
+    pub clip_norm: Option<f64>,
+    /// Parameters that keep their start.
+    pub frozen: Vec<ParameterName>,
+}
+
+/// Where a run stands: epochs done, and steps done of the one under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done of the next.
+    pub step: usize,
+}
+
+/// What an epoch has added up so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Running {
+    /// Σ objective · weight.
+    pub objective: f64,
+    /// Σ loss · weight.
+    pub loss: f64,
+    /// Σ weight.
+    pub weight: f64,
+    /// Samples answered rightly (classes).
+    pub correct: f64,
+    /// Samples seen.
+    pub samples: f64,
+}
+
+/// What one pass over samples came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// The loss with its penalties.
+    pub objective: f64,
+    /// The loss alone.
+    pub loss: f64,
+    /// For classes: the share of samples answered rightly.
+    pub accuracy: Option<f64>,
+}
+
+/// A network in training on data.
+#[derive(Debug)]
+pub struct Trainer {
+    network: Network,
+    settings: TrainSettings,
+    data: Data,
+    isa: Isa,
+    guard: Guard,
+    optimizer: Optimizer,
+    bptt: Bptt,
+    evaluation: Evaluation,
+    gradients: Parameters,
+    position: Position,
+    running: Running,
+    order: Vec<u32>,
+    /// The epoch that `order` belongs to.
+    ordered: Option<usize>,
+}
+
+impl Trainer {
+    /// A trainer of `network` on `data`. Under a constraint the weights are projected once, so that signs hold from
+    /// the start.
+    ///
+    /// # Errors
+    /// If the data do not fit the network or the loss, if a batch is larger than the data, or if nothing is left to
+    /// train.
+    pub fn new(mut network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+        let wiring = network.wiring().clone();
+        for (split, dataset) in [("training", data.train()), ("test", data.test())] {
+            check_shapes(&wiring, dataset, split)?;
+            dataset.check_loss(settings.objective.loss)?;
+        }
+        check_batch(settings.batch, data.train().samples())?;
+        let trainable: Vec<ParameterName> = ParameterName::ALL
+            .into_iter()
+            .filter(|name| !settings.frozen.contains(name))
+            .filter(|&name| name != ParameterName::RecurrentBias || wiring.cell().bias)
+            .filter(|&name| wiring.size(name) > 0)
+            .collect();
+        if trainable.is_empty() {
+            return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
+        }
+        let guard = Guard::new(settings.constraint, &wiring);
+        if settings.constraint == Constraint::Dale {
+            guard.project(isa, &mut network);
+        }
+        let loss = settings.objective.loss;
+        let bptt = Bptt::new(&network, isa, loss, settings.batch, data.train().steps(), &trainable);
+        let evaluation = Evaluation::new(&network, isa, loss, data.test(), settings.batch);
+        Ok(Self {
+            optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
+            gradients: bptt.gradients(&network),
+            network,
+            settings,
+            data,
+            isa,
+            guard,
+            bptt,
+            evaluation,
+            position: Position::default(),
+            running: Running::default(),
+            order: Vec::new(),
+            ordered: None,
+        })
+    }
+
+    /// The network as it is now.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network, when training is over.
+    pub fn into_network(self) -> Network {
+        self.network
+    }
+
+    /// The data.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The optimizer and its moments.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// Epochs and steps done.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What the epoch under way has added up.
+    pub fn running(&self) -> Running {
+        self.running
+    }
+
+    /// Steps of an epoch; the last may be a smaller batch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.data.train().samples().div_ceil(self.settings.batch)
+    }
+
+    /// The learning rate of the epoch under way.
+    pub fn learning_rate(&self) -> f64 {
+        self.settings.schedule.rate(self.settings.optimizer.learning_rate(), self.position.epoch)
+    }
+
+    /// The instruction set of the kernels.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Goes on where another trainer of the same settings stood.
+    ///
+    /// # Panics
+    /// If a size differs.
+    pub fn restore(
+        &mut self,
+        parameters: Parameters,
+        updates: u64,
+        moments: Vec<Parameters>,
+        position: Position,
+        running: Running,
+    ) {
+        self.network = Network::from_parts(self.network.wiring().clone(), parameters);
+        self.optimizer.restore(updates, moments);
+        (self.position, self.running) = (position, running);
+    }
+
+    /// One step: forward, backward, optimizer, constraint. Gives the loss of the batch before the step, and, at the
+    /// end of an epoch, what the whole epoch came to.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss or the gradient is not finite; the parameters are then as they were.
+    pub fn step(&mut self) -> Result<(Outcome, Option<Summary>)> {
+        let samples = self.data.train().samples();
+        if self.ordered != Some(self.position.epoch) {
+            epoch_order(self.settings.seed, self.position.epoch as u32, samples, &mut self.order);
+            self.ordered = Some(self.position.epoch);
+        }
+        let start = self.position.step * self.settings.batch;
+        let batch = &self.order[start..samples.min(start + self.settings.batch)];
+        fill(&mut self.bptt, self.data.train(), batch);
+        let outcome = self.bptt.gradient(&self.network, &self.settings.objective, &mut self.gradients);
+        let diverged =
+            |what, value| Error::Diverged { what, value, epoch: self.position.epoch + 1, step: self.position.step + 1 };
+        if !outcome.objective.is_finite() {
+            return Err(diverged("the loss", outcome.objective));
+        }
+        let norm = norm(self.isa, &self.gradients);
+        if !norm.is_finite() {
+            return Err(diverged("the norm of the gradient", norm));
+        }
+        let scale = self.settings.clip_norm.map_or(1.0, |limit| clip(norm, limit));
+        let rate = self.learning_rate();
+        let (guard, pattern) = (&self.guard, self.network.wiring().recurrent().clone());
+        self.optimizer
+            .step(self.isa, &mut self.network, &self.gradients, rate, scale, |entries| guard.bounds(&pattern, entries));
+        self.running.add(&outcome, batch.len());
+        self.position.step += 1;
+        if self.position.step < self.steps_per_epoch() {
+            return Ok((outcome, None));
+        }
+        let summary = self.running.summary(self.data.train());
+        self.running = Running::default();
+        self.position = Position { epoch: self.position.epoch + 1, step: 0 };
+        Ok((outcome, Some(summary)))
+    }
+
+    /// Steps to the end of the epoch under way.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn epoch(&mut self) -> Result<Summary> {
+        loop {
+            if let (_, Some(summary)) = self.step()? {
+                return Ok(summary);
+            }
+        }
+    }
+
+    /// The loss on the test samples.
+    pub fn test(&mut self) -> Summary {
+        self.evaluation.run(&self.network, self.data.test(), &self.settings.objective)
+    }
+}
+
+impl Trainer {
+    /// What the network answers to the first `samples` test samples: `[samples, steps, outputs]`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn outputs(&mut self, samples: usize) -> Vec<f32> {
+        self.evaluation.outputs(&self.network, self.data.test(), samples)
+    }
+}
+
+impl Running {
+    fn add(&mut self, outcome: &Outcome, samples: usize) {
+        self.objective += outcome.objective * outcome.weight;
+        self.loss += outcome.loss * outcome.weight;
+        self.weight += outcome.weight;
+        self.correct += outcome.correct as f64;
+        self.samples += samples as f64;
+    }
+
+    fn summary(&self, data: &Dataset) -> Summary {
+        Summary {
+            objective: self.objective / self.weight,
+            loss: self.loss / self.weight,
+            accuracy: matches!(data.targets(), Targets::Classes { .. }).then(|| self.correct / self.samples),
+        }
+    }
+}
+
+/// Runs a network over a whole dataset, forward only, in batches.
+#[derive(Debug)]
+pub struct Evaluation {
+    bptt: Bptt,
+    loss: LossName,
+    batch: usize,
+}
+
+impl Evaluation {
+    /// Memory to run `network` on datasets of the form of `data`, `batch` samples at a time (at most all).
+    pub fn new(network: &Network, isa: Isa, loss: LossName, data: &Dataset, batch: usize) -> Self {
+        let batch = batch.min(data.samples());
+        Self { bptt: Bptt::forward_only(network, isa, loss, batch, data.steps()), loss, batch }
+    }
+
+    /// The loss over all samples of `data`.
+    pub fn run(&mut self, network: &Network, data: &Dataset, objective: &Objective) -> Summary {
+        let mut running = Running::default();
+        self.each_batch(network, data, objective, data.samples(), |samples, outcome, _| {
+            running.add(outcome, samples.len());
+        });
+        running.summary(data)
+    }
+
+    /// What the network answers to the first `samples` of `data`: `[samples, steps, outputs]`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn outputs(&mut self, network: &Network, data: &Dataset, samples: usize) -> Vec<f32> {
+        let (steps, outputs) = (data.steps(), data.outputs());
+        let mut out = vec![0.0; samples * steps * outputs];
+        let objective = Objective { loss: self.loss, l2_weights: 0.0, l2_rates: 0.0 };
+        self.each_batch(network, data, &objective, samples, |batch, _, bptt| {
+            for tile in bptt.tiles() {
+                let lanes = tile.lanes;
+                for lane in 0..lanes.used {
+                    let sample = batch[lanes.first + lane] as usize;
+                    for (k, out) in out[sample * steps * outputs..][..steps * outputs].iter_mut().enumerate() {
+                        *out = tile.output()[k * lanes.stored + lane];
+                    }
+                }
+            }
+        });
+        out
+    }
+
+    fn each_batch(
+        &mut self,
+        network: &Network,
+        data: &Dataset,
+        objective: &Objective,
+        samples: usize,
+        mut seen: impl FnMut(&[u32], &Outcome, &Bptt),
+    ) {
+        assert!(samples <= data.samples(), "{samples} of {} samples", data.samples());
+        let samples: Vec<u32> = (0..samples as u32).collect();
+        for batch in samples.chunks(self.batch) {
+            fill(&mut self.bptt, data, batch);
+            let outcome = self.bptt.evaluate(network, objective);
+            seen(batch, &outcome, &self.bptt);
+        }
+    }
+}
+
+/// Loads samples of a dataset into the tiles.
+pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
+    bptt.set_samples(samples.len());
+    bptt.tiles_mut().par_iter_mut().for_each(|tile| {
+        let lanes = tile.lanes;
+        let samples = &samples[lanes.first..lanes.first + lanes.used];
+        data.gather_inputs(samples, lanes.stored, &mut tile.input);
+        match &mut tile.target {
+            Target::Series { values, mask } => {
+                data.gather_targets(samples, lanes.stored, values);
+                data.gather_mask(samples, lanes.stored, mask);
+            }
+            Target::Classes { labels, .. } => data.gather_labels(samples, lanes.stored, labels),
+        }
+    });
+}
+
+/// Whether the channels and outputs of `data` are those of the network.
+pub(crate) fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
+    for (what, got, want) in
+        [("channels", data.channels(), wiring.channels()), ("outputs", data.outputs(), wiring.outputs())]
+    {
+        if got != want {
+            let problem = format!("the {split} data have {got} {what}, the network has {want}");
+            return Err(Error::setting(format!("task ({what})"), problem));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The gradient of every parameter against finite differences in f64 of the dense implementation.
+
+use daleian::Isa;
+use daleian::bptt::{Bptt, LossName, Objective};
+use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, RuleName, Sign};
+use daleian::network::{
+    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
+};
+use daleian::random::{Purpose, stream};
+use daleian::task::{Dataset, Targets};
+use daleian::train::fill;
+use rand::{Rng, RngExt};
+
+use crate::dense::{Answers, Dense, Problem};
+
+/// One of the five kinds of network that the gradient is checked on.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    activation: ActivationName,
+    rectified: bool,
+    blocks: Blocks,
+    readout: ActivationName,
+    loss: LossName,
+    masked: bool,
+    penalties: bool,
+    samples: usize,
+    steps: usize,
+}
+
+const CASES: [Case; 7] = {
+    use ActivationName::{Identity, Relu, Sigmoid, Softplus, Tanh};
+    let base = Case {
+        activation: Tanh,
+        rectified: true,
+        blocks: Blocks::Dense,
+        readout: Tanh,
+        loss: LossName::Mse,
+        masked: false,
+        penalties: false,
+        samples: 5,
+        steps: 7,
+    };
+    [
+        base,
+        Case { rectified: false, blocks: Blocks::Population, readout: Identity, masked: true, ..base },
+        Case { activation: Relu, rectified: true, penalties: true, samples: 70, steps: 3, ..base },
+        Case { activation: Sigmoid, loss: LossName::CrossEntropy, readout: Identity, penalties: true, ..base },
+        Case { activation: Softplus, rectified: false, masked: true, samples: 17, steps: 10, ..base },
+        Case { activation: Identity, loss: LossName::CrossEntropy, readout: Identity, samples: 33, ..base },
+        Case { samples: 1, steps: 1, ..base },
+    ]
+};
+
+fn network(case: &Case, seed: u64) -> Network {
+    let population = |name: &str, size, sign| PopulationSpec { name: name.into(), size, sign };
+    let connectome = Connectome::from_rules(
+        &[
+            population("exc", 9, Sign::Excitatory),
+            population("inh", 4, Sign::Inhibitory),
+            population("free", 6, Sign::Unconstrained),
+        ],
+        &[ConnectionSpec {
+            pre: None,
+            post: None,
+            rule: RuleName::Probability,
+            probability: Some(0.4),
+            in_degree: None,
+            autapses: true,
+        }],
+        seed,
+    )
+    .unwrap();
+    let cell = CellSpec { activation: case.activation, rectified: case.rectified, bias: true };
+    let input = (3, InputSpec { blocks: case.blocks });
+    let readout = (3, ReadoutSpec { blocks: case.blocks, activation: case.readout });
+    let init = InitSpec { gain: 2.0, ..InitSpec::default() };
+    Network::new(&connectome, cell, input, readout, &init, seed).unwrap()
+}
+
+/// Random inputs and answers: for the library and for the dense implementation.
+fn problem(case: &Case, seed: u64) -> (Dataset, Problem) {
+    let mut rng = stream(seed, Purpose::TrainSamples, 99);
+    let mut cube = |low: f64, high: f64, channels: usize| -> Vec<Vec<Vec<f64>>> {
+        let mut value = || f64::from((low + (high - low) * rng.random::<f64>()) as f32);
+        (0..case.samples).map(|_| (0..case.steps).map(|_| (0..channels).map(|_| value()).collect()).collect()).collect()
+    };
+    let inputs = cube(-1.0, 1.0, 3);
+    let values = cube(-1.0, 1.0, 3);
+    let mut mask = cube(0.0, 2.0, 3);
+    for m in mask.iter_mut().flatten().flatten() {
+        // some weights are exactly 0, and without a mask all are 1
+        *m = if !case.masked {
+            1.0
+        } else if *m < 0.5 {
+            0.0
+        } else {
+            *m
+        };
+    }
+    let labels: Vec<u32> = (0..case.samples).map(|_| rng.next_u32() % 3).collect();
+    let flat = |cube: &[Vec<Vec<f64>>]| cube.iter().flatten().flatten().map(|&x| x as f32).collect::<Vec<f32>>();
+    let targets = match case.loss {
+        LossName::Mse => Targets::Series { values: flat(&values), outputs: 3, mask: case.masked.then(|| flat(&mask)) },
+        LossName::CrossEntropy => Targets::Classes { labels: labels.clone(), classes: 3 },
+    };
+    let dataset = Dataset::new(flat(&inputs), [case.samples, case.steps, 3], targets).unwrap();
+    let answers = match case.loss {
+        LossName::Mse => Answers::Series { values, mask },
+        LossName::CrossEntropy => Answers::Classes(labels.iter().map(|&label| label as usize).collect()),
+    };
+    let (l2_weights, l2_rates) = if case.penalties { (0.01, 0.1) } else { (0.0, 0.0) };
+    (dataset, Problem { inputs, answers, l2_weights, l2_rates })
+}
+
+fn objective(case: &Case, problem: &Problem) -> Objective {
+    Objective { loss: case.loss, l2_weights: problem.l2_weights, l2_rates: problem.l2_rates }
+}
+
+fn ours(case: &Case, network: &Network, data: &Dataset, problem: &Problem, isa: Isa) -> (f64, Parameters) {
+    let mut bptt = Bptt::new(network, isa, case.loss, case.samples, case.steps, &ParameterName::ALL);
+    let mut gradients = bptt.gradients(network);
+    let samples: Vec<u32> = (0..case.samples as u32).collect();
+    fill(&mut bptt, data, &samples);
+    let outcome = bptt.gradient(network, &objective(case, problem), &mut gradients);
+    (outcome.objective, gradients)
+}
+
+/// Relative error of the whole gradient of a parameter: |ours - differences| / |differences|.
+#[test]
+fn every_gradient_agrees_with_finite_differences() {
+    for (seed, case) in (1..).zip(&CASES) {
+        let network = network(case, seed);
+        let (data, problem) = problem(case, seed);
+        let dense = Dense::of(&network);
+        let objective = dense.objective(&problem);
+        for isa in Isa::available() {
+            let (got, gradients) = ours(case, &network, &data, &problem, isa);
+            assert!((got - objective).abs() <= 1e-5 * objective, "{case:?} on {isa}: {got} is not {objective}");
+            for name in ParameterName::ALL {
+                let error = relative_error(&network, &dense, &problem, name, gradients.get(name));
+                assert!(error <= 1e-4, "{name:?} is off by {error:e} on {isa} in {case:?}");
+            }
+        }
+    }
+}
+
+fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterName, ours: &[f32]) -> f64 {
+    let wiring = network.wiring();
+    let cells: Vec<(usize, usize)> = match name {
+        ParameterName::RecurrentBias => (0..wiring.neurons()).map(|i| (i, 0)).collect(),
+        ParameterName::ReadoutBias => (0..wiring.outputs()).map(|i| (i, 0)).collect(),
+        _ => {
+            let pattern = match name {
+                ParameterName::RecurrentWeights => wiring.recurrent(),
+                ParameterName::InputWeights => wiring.input(),
+                _ => wiring.readout(),
+            };
+            (0..pattern.rows()).flat_map(|row| pattern.row(row).iter().map(move |&col| (row, col as usize))).collect()
+        }
+    };
+    assert_eq!(cells.len(), ours.len());
+    let (mut off, mut size) = (0.0, 0.0);
+    for (&(row, col), &ours) in cells.iter().zip(ours) {
+        let wanted = dense.difference(problem, name, row, col);
+        off += (f64::from(ours) - wanted).powi(2);
+        size += wanted.powi(2);
+    }
+    // at one step W has no gradient at all
+    if size == 0.0 { off.sqrt() } else { (off / size).sqrt() }
+}

@@ -1,0 +1,4 @@
+//! The promises of daleian, a module each.
+
+mod dense;
+mod gradients;
