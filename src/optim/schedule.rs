@@ -8,7 +8,7 @@ impl ScheduleSpec {
     /// The learning rate in `epoch` (counted from 0), where it starts at `base`.
     pub fn rate(&self, base: f64, epoch: usize) -> f64 {
         match *self {
-            Self::Constant => base,
+            Self::Constant {} => base,
             Self::Cosine { period, minimum } => {
                 let phase = PI * epoch as f64 / period as f64;
                 minimum + (base - minimum) * (1.0 + phase.cos()) / 2.0
@@ -36,6 +36,6 @@ mod tests {
     fn step_and_constant_by_hand() {
         let step = ScheduleSpec::Step { every: 3, factor: 0.5 };
         assert_eq!([0, 2, 3, 6].map(|epoch| step.rate(1.0, epoch)), [1.0, 1.0, 0.5, 0.25]);
-        assert_eq!(ScheduleSpec::Constant.rate(0.3, 99), 0.3);
+        assert_eq!(ScheduleSpec::Constant {}.rate(0.3, 99), 0.3);
     }
 }

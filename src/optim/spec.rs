@@ -31,12 +31,11 @@ pub enum OptimizerSpec {
 }
 
 /// How the learning rate changes from epoch to epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum ScheduleSpec {
-    /// It does not.
-    #[default]
-    Constant,
+    /// It does not. (With braces, because only then serde refuses unknown keys beside the tag.)
+    Constant {},
     /// `min + (lr - min) (1 + cos(pi epoch / period)) / 2`, which rises again after `period` epochs (torch's
     /// `CosineAnnealingLR`, `T_max` = period).
     Cosine {
@@ -53,6 +52,12 @@ pub enum ScheduleSpec {
         /// What the rate is multiplied by.
         factor: f64,
     },
+}
+
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self::Constant {}
+    }
 }
 
 fn beta1() -> f64 {

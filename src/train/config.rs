@@ -1,10 +1,14 @@
-//! A run's configuration, as TOML.
+//! A run's configuration, as TOML: typed here, validated in [`super::validate`].
+
+use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
+use crate::error::{Error, Result};
 use crate::network::{CellSpec, InitSpec, InputSpec, ParameterName, ReadoutSpec};
 use crate::optim::{OptimizerSpec, ScheduleSpec};
 use crate::task::TaskSpec;
@@ -96,8 +100,43 @@ impl Default for CheckpointSpec {
     }
 }
 
+impl RunConfig {
+    /// Reads a configuration from a TOML file; relative paths in it are taken from its folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not TOML, has an unknown key, or a setting is wrong.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        // a resolved configuration must mean the same from any folder
+        let folder = std::path::absolute(folder).map_err(|source| Error::io(path, "find", source))?;
+        Self::from_toml(&text, path, folder)
+    }
+
+    /// A configuration from TOML text. `source` names it in errors; relative paths in it are taken from `folder`.
+    ///
+    /// # Errors
+    /// If it is not TOML, has an unknown key, or a setting is wrong.
+    pub fn from_toml(text: &str, source: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<Self> {
+        let mut config: Self = toml::from_str(text).map_err(|error| Error::content(&source, error))?;
+        config.validate().map_err(|error| Error::content(&source, error))?;
+        let folder = folder.as_ref();
+        if let TaskSpec::Data { file } = &mut config.task {
+            *file = folder.join(&file);
+        }
+        if let Some(connectome) = &mut config.connectome {
+            connectome.edges = folder.join(&connectome.edges);
+            connectome.neurons = connectome.neurons.as_ref().map(|neurons| folder.join(neurons));
+        }
+        Ok(config)
+    }
+
+    /// Every setting, resolved, as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are plain data")
+    }
+}
+
 fn one() -> u64 {
     1
 }
-
-impl RunConfig { pub fn read(path: &std::path::Path) -> crate::Result<Self> { let t = std::fs::read_to_string(path).map_err(|e| crate::Error::io(path, "read", e))?; toml::from_str(&t).map_err(|e| crate::Error::content(path, e)) } pub fn to_toml(&self) -> String { toml::to_string(self).unwrap() } pub fn validate(&self) -> crate::Result<()> { Ok(()) } }

@@ -4,9 +4,11 @@ mod checkpoint;
 mod config;
 mod figures;
 mod metrics;
+pub mod presets;
 mod run;
 mod setup;
 mod trainer;
+mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
 pub use metrics::Row;

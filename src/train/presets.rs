@@ -1,0 +1,62 @@
+//! Configurations that come with daleian.
+
+use crate::error::{Error, Result};
+
+use super::RunConfig;
+
+const PRESETS: [(&str, &str); 1] = [("flip-flop", include_str!("../../presets/flip-flop.toml"))];
+
+/// Names of the presets and the first line of each, without its `#`.
+pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PRESETS.iter().map(|(name, text)| (*name, text.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])))
+}
+
+/// The TOML of a preset, to read or to start from.
+///
+/// # Errors
+/// If there is none of this name; the error lists those there are.
+pub fn text(name: &str) -> Result<&'static str> {
+    PRESETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
+        let known: Vec<&str> = PRESETS.iter().map(|(known, _)| *known).collect();
+        Error::setting(name, format!("no such preset, and no file of that name; the presets are {}", known.join(", ")))
+    })
+}
+
+/// A preset.
+///
+/// # Errors
+/// If there is none of this name.
+pub fn config(name: &str) -> Result<RunConfig> {
+    RunConfig::from_toml(text(name)?, format!("preset {name}"), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_a_configuration_of_its_name() {
+        for (name, about) in list() {
+            assert_eq!(config(name).unwrap().name, name);
+            assert!(about.len() > 20, "{name} says what it is: {about:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_preset_is_an_error_that_lists_the_known() {
+        let error = config("flipflop").unwrap_err().to_string();
+        assert!(error.contains("`flipflop`") && error.contains("flip-flop"), "{error}");
+    }
+
+    /// What the paper ran (settings of its published notebook).
+    #[test]
+    fn the_flip_flop_is_the_papers() {
+        use crate::connectome::Sign;
+        let config = config("flip-flop").unwrap();
+        let connectome = config.connectome().unwrap();
+        assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (128, 128 * 128));
+        assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
+        assert_eq!((config.epochs, config.batch, config.optimizer.learning_rate()), (100, 200, 1e-3));
+        assert!(config.cell.rectified);
+    }
+}

@@ -1,0 +1,216 @@
+//! Whether every setting of a configuration is within its range.
+
+use super::RunConfig;
+use crate::bptt::LossName;
+use crate::error::{Error, Result};
+use crate::network::{ActivationName, InitWeights, ParameterName};
+use crate::optim::{OptimizerSpec, ScheduleSpec};
+
+/// TOML numbers are signed.
+const MAX_SEED: u64 = i64::MAX as u64;
+
+impl RunConfig {
+    /// Checks every number and every pair of settings that must agree. Files are checked when they are read, rules
+    /// between populations when the connectome is drawn.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key of the first setting that is wrong, and what would be right.
+    pub fn validate(&self) -> Result<()> {
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("batch", self.batch)?;
+        check("seed", self.seed <= MAX_SEED, self.seed, "at most 2^63 - 1")?;
+        if self.name.is_empty() || self.name.contains(['/', '\\', '\0']) || self.name.starts_with('.') {
+            return Err(Error::setting("name", "a name without slashes, that can be part of a folder's, is needed"));
+        }
+        if let Some(limit) = self.clip_norm {
+            above_zero("clip-norm", limit)?;
+        }
+        above_zero("init.gain", self.init.gain)?;
+        not_negative("penalty.l2-weights", self.penalty.l2_weights)?;
+        not_negative("penalty.l2-rates", self.penalty.l2_rates)?;
+        self.validate_optimizer()?;
+        self.validate_network()
+    }
+
+    fn validate_optimizer(&self) -> Result<()> {
+        let share = |key, x: f64| check(key, (0.0..1.0).contains(&x), x, "from 0 to below 1");
+        match self.optimizer {
+            OptimizerSpec::Adam { learning_rate, beta1, beta2, epsilon } => {
+                above_zero("optimizer.learning-rate", learning_rate)?;
+                share("optimizer.beta1", beta1)?;
+                share("optimizer.beta2", beta2)?;
+                above_zero("optimizer.epsilon", epsilon)?;
+            }
+            OptimizerSpec::Sgd { learning_rate, momentum } => {
+                above_zero("optimizer.learning-rate", learning_rate)?;
+                share("optimizer.momentum", momentum)?;
+            }
+        }
+        match self.schedule {
+            ScheduleSpec::Constant {} => {}
+            ScheduleSpec::Cosine { period, minimum } => {
+                at_least_one("schedule.period", period)?;
+                let rate = self.optimizer.learning_rate();
+                let right = "from 0 to optimizer.learning-rate";
+                check("schedule.minimum", (0.0..=rate).contains(&minimum), minimum, right)?;
+            }
+            ScheduleSpec::Step { every, factor } => {
+                at_least_one("schedule.every", every)?;
+                above_zero("schedule.factor", factor)?;
+            }
+        }
+        let checkpoint = self.checkpoint;
+        match (checkpoint.epochs, checkpoint.steps) {
+            (Some(every), None) => at_least_one("checkpoint.epochs", every),
+            (None, Some(every)) => at_least_one("checkpoint.steps", every),
+            _ => Err(Error::setting("checkpoint", "exactly one of `epochs` and `steps` is needed")),
+        }
+    }
+
+    fn validate_network(&self) -> Result<()> {
+        use ActivationName::{Identity, Tanh};
+        let g = self.readout.activation;
+        if !matches!(g, Identity | Tanh) {
+            return Err(Error::setting("readout.activation", "`identity` or `tanh` would be right"));
+        }
+        if self.loss == LossName::CrossEntropy && g != Identity {
+            let problem = "`cross-entropy` takes the outputs as they are: `identity` would be right";
+            return Err(Error::setting("readout.activation", problem));
+        }
+        for (k, name) in self.frozen.iter().enumerate() {
+            if self.frozen[..k].contains(name) {
+                return Err(Error::setting("frozen", format!("`{}` stands there twice", name.tensor())));
+            }
+        }
+        if ParameterName::ALL.iter().all(|name| self.frozen.contains(name)) {
+            return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
+        }
+        match &self.connectome {
+            Some(_) if !self.population.is_empty() || !self.connection.is_empty() => {
+                let problem = "neurons come from its files; `population` and `connection` must be left out beside it";
+                Err(Error::setting("connectome", problem))
+            }
+            None if self.population.is_empty() => {
+                Err(Error::setting("population", "no neurons: `[[population]]` or `[connectome]` is needed"))
+            }
+            None if self.init.weights == InitWeights::Edges => {
+                Err(Error::setting("init.weights", "`edges` needs the edge list of a `[connectome]`"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check(key: &str, right: bool, value: impl std::fmt::Display, would_be_right: &str) -> Result<()> {
+    if right { Ok(()) } else { Err(Error::setting(key, format!("{value}; {would_be_right} would be right"))) }
+}
+
+fn at_least_one(key: &str, value: usize) -> Result<()> {
+    check(key, value >= 1, value, "at least 1")
+}
+
+fn above_zero(key: &str, value: f64) -> Result<()> {
+    check(key, value > 0.0 && value.is_finite(), value, "a finite number above 0")
+}
+
+fn not_negative(key: &str, value: f64) -> Result<()> {
+    check(key, value >= 0.0 && value.is_finite(), value, "a finite number, 0 or more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::presets;
+
+    /// The flip-flop with some text replaced.
+    fn edited(from: &str, to: &str) -> Result<RunConfig> {
+        let text = presets::text("flip-flop").unwrap();
+        assert!(text.contains(from), "{from}");
+        RunConfig::from_toml(&text.replacen(from, to, 1), "test.toml", "")
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (from, to, key) in [
+            ("epochs = 100", "epochs = 0", "`epochs`: 0; at least 1"),
+            ("batch = 200 ", "batch = 0 ", "`batch`: 0"),
+            ("name = \"flip-flop\"", "name = \"a/b\"", "`name`"),
+            ("learning-rate = 0.001", "learning-rate = nan", "`optimizer.learning-rate`: NaN"),
+            ("learning-rate = 0.001", "learning-rate = -1.0", "`optimizer.learning-rate`: -1"),
+            ("beta1 = 0.9", "beta1 = 1.0", "`optimizer.beta1`"),
+            ("epsilon = 1e-8", "epsilon = 0.0", "`optimizer.epsilon`"),
+            ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 0", "`schedule.period`"),
+            ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 5\nminimum = 0.01", "`schedule.minimum`"),
+            ("kind = \"constant\"", "kind = \"step\"\nevery = 3\nfactor = 0.0", "`schedule.factor`"),
+            ("# clip-norm = 1.0", "clip-norm = inf #", "`clip-norm`"),
+            ("gain = 1.0", "gain = 0.0", "`init.gain`"),
+            ("l2-rates = 0.0", "l2-rates = -0.1", "`penalty.l2-rates`"),
+            ("epochs = 1  ", "epochs = 1\nsteps = 2 ", "`checkpoint`: exactly one"),
+            ("epochs = 1  ", "steps = 0 ", "`checkpoint.steps`"),
+            ("loss = \"mse\" ", "loss = \"cross-entropy\" ", "`readout.activation`"),
+            ("activation = \"tanh\"       # g", "activation = \"relu\"       # g", "`readout.activation`"),
+            ("weights = \"uniform\"", "weights = \"edges\"", "`init.weights`"),
+            ("# frozen = [\"readout.weight\"]", "frozen = [\"readout.bias\", \"readout.bias\"] #", "`frozen`"),
+            ("[[population]]", "[connectome]\nedges = \"e.csv\"\n[[population]]", "`connectome`"),
+        ] {
+            let error = edited(from, to).expect_err(to).to_string();
+            assert!(error.contains(key) && error.starts_with("test.toml"), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_in_every_table() {
+        for table in [
+            "",
+            "[task]",
+            "[cell]",
+            "[input]",
+            "[readout]",
+            "[init]",
+            "[optimizer]",
+            "[schedule]",
+            "[penalty]",
+            "[checkpoint]",
+            "[[population]]",
+            "[[connection]]",
+        ] {
+            let text = presets::text("flip-flop").unwrap();
+            let text = match table {
+                "" => format!("wrong-key = 1\n{text}"),
+                _ => text.replacen(table, &format!("{table}\nwrong-key = 1"), 1),
+            };
+            let error = RunConfig::from_toml(&text, "test.toml", "").expect_err(table).to_string();
+            assert!(error.contains("wrong-key"), "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_choice_are_errors() {
+        for (from, to) in [
+            ("constraint = \"dale\"", "constraint = \"dales\""),
+            ("kind = \"adam\"", "kind = \"adamw\""),
+            ("rule = \"all\"", "rule = \"some\""),
+            ("sign = 1 ", "sign = 2 "),
+            ("kind = \"flip-flop\"", "kind = \"flipflop\""),
+        ] {
+            assert!(edited(from, to).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn resolved_settings_read_back_the_same() {
+        let config = presets::config("flip-flop").unwrap();
+        assert_eq!(RunConfig::from_toml(&config.to_toml(), "again", "").unwrap(), config);
+    }
+
+    #[test]
+    fn paths_are_taken_from_the_folder_of_the_file() {
+        let text = presets::text("flip-flop").unwrap();
+        let (head, _) = text.split_once("[[population]]").unwrap();
+        let text = format!("{head}\n[connectome]\nedges = \"e.csv\"\nneurons = \"/n.csv\"\n");
+        let config = RunConfig::from_toml(&text, "test.toml", "/data/here").unwrap();
+        let connectome = config.connectome.unwrap();
+        assert_eq!(connectome.edges, std::path::Path::new("/data/here/e.csv"));
+        assert_eq!(connectome.neurons.unwrap(), std::path::Path::new("/n.csv"));
+    }
+}
