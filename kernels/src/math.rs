@@ -3,7 +3,8 @@
 //! All stand on one reduction and one polynomial: `y = k ln 2 + r` with integral `k` and |r| ≤ ln 2 / 2, and
 //! `expm1(r) = r + r² Q(r)`. There is no branch and at most one division a vector; NaN gives NaN. The coefficients
 //! are minimax fits, rounded to `f32` one after the other with the rest fitted anew each time; the error stated at
-//! each is that of the rounded polynomial in exact arithmetic. Without fused multiply-add the bounds hold as well.
+//! each is that of the rounded polynomial in exact arithmetic. Over all inputs the errors reach 0.90 ulp
+//! (exp), 1.94 (tanh), 1.65 (sigmoid) and 1.80 (softplus) with fused multiply-add; 1.17, 1.97, 1.98 and 1.91 without.
 
 use crate::blocks::{Blocks, Walk, load, store};
 use crate::isa::Isa;
@@ -18,18 +19,20 @@ const LN2_LOW: f32 = 1.428_606_8e-6;
 /// (expm1(r) - r) / r² on |r| ≤ ln 2 / 2 to degree 4; the error of exp(r) is below 3.2e-9 of its value (0.06 ulp).
 const EXP: [f32; 5] = [0.499_999_94, 0.166_665_23, 0.041_668_292, 0.008_368_533, 0.001_381_831];
 
-/// (ln(1 + e) - e) / e² on 0 ≤ e ≤ 1 to degree 8; the error of ln(1 + e) is below 5.3e-9 of its value (0.09 ulp).
+/// (ln(1 + e) - e) / e² on 0 ≤ e ≤ 1 to degree 8 in e - 0.59375; the error of ln(1 + e) is below 5.7e-9 of its value
+/// (0.1 ulp). Powers of e itself would do too, but their alternating sum rounds worse towards e = 1.
 const LN_1P: [f32; 9] = [
-    -0.499_999_3,
-    0.333_304_64,
-    -0.249_580_19,
-    0.196_921_02,
-    -0.153_448_8,
-    0.106_611_28,
-    -0.057_457_23,
-    0.020_086_242,
-    -0.003_290_468_6,
+    -0.362_116_66,
+    0.163_001_76,
+    -0.080_261_24,
+    0.041_562_926,
+    -0.022_251_355,
+    0.012_060_633,
+    -0.006_476_948,
+    0.004_437_246_4,
+    -0.003_264_835_3,
 ];
+const LN_1P_CENTRE: f32 = 0.593_75;
 
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) -> S::V {
@@ -115,8 +118,9 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn softplus<S: Simd>(s: S, x: S::V) -> S::V {
     let e = exp_negative(s, s.neg_abs(x));
-    let ln_1p = s.mul_add(polynomial(s, e, LN_1P), s.mul(e, e), e);
-    s.add(s.max(x, s.splat(0.0)), ln_1p)
+    let quotient = polynomial(s, s.sub(e, s.splat(LN_1P_CENTRE)), LN_1P);
+    // max(x, 0) joins the correction e² Q first, where that is small: one full rounding less than if it came last
+    s.add(s.mul_add(s.mul(quotient, e), e, s.max(x, s.splat(0.0))), e)
 }
 
 struct Exp<'a>(&'a mut [f32]);
@@ -189,7 +193,7 @@ mod tests {
         assert_eq!(ulps(f32::MAX, 1e300), 1.0);
     }
 
-    /// Each sign and exponent, a million inputs in all: a stride that is odd visits every kind of significand.
+    /// A million inputs over each sign and exponent; the stride is a prime, so the significands differ.
     #[test]
     fn within_two_ulp_on_a_sample() {
         for isa in Isa::available() {
@@ -201,30 +205,53 @@ mod tests {
     }
 
     #[test]
-    fn within_two_ulp_where_it_matters_most() {
+    fn within_two_ulp_at_the_hard_places() {
         let near = |x: f32| (x.to_bits() - 2000..x.to_bits() + 2000).flat_map(|b| [b, b | 1 << 31]);
-        let points = [1e-3, 0.1733, 0.3466, 0.5493, 1.0, 9.01, 16.6, 87.34, 88.376, 88.722, 103.2, 103.97];
+        // where k steps, where results end or become subnormal, and where the errors are largest
+        let points = [1e-3, 0.1733, 0.3466, 9.01, 16.6, 87.34, 88.376, 88.722, 103.2, 103.97];
+        let worst_points = [0.008, 0.0286, 0.111_428, 0.4386, 0.517_457, 1.099_326, 1.131_451, 3.8477, 5.848_642];
         for isa in Isa::available() {
             for function in FUNCTIONS {
-                let (error, at) = worst(isa, function, points.into_iter().flat_map(near));
+                let (error, at) = worst(isa, function, points.into_iter().chain(worst_points).flat_map(near));
                 assert!(error <= 2.0, "{} on {isa}: {error} ulp at {at}", function.0);
             }
         }
     }
 
-    #[test]
-    #[ignore = "minutes: every f32 there is, on the fastest set and the portable one"]
-    fn within_two_ulp_everywhere() {
+    /// Every `f32` there is, on the fastest set and the portable one.
+    fn check_everywhere(function: Function) {
         let available = Isa::available();
         let mut sets = vec![available[0], available[available.len() - 1]];
         sets.dedup();
         for isa in sets {
-            for function in FUNCTIONS {
-                let (error, at) = worst(isa, function, 0..=u32::MAX);
-                println!("{} on {isa}: {error:.3} ulp at {at:e}", function.0);
-                assert!(error <= 2.0, "{} on {isa}: {error} ulp at {at:e}", function.0);
-            }
+            let (error, at) = worst(isa, function, 0..=u32::MAX);
+            println!("{} on {isa}: {error:.3} ulp at {at:e}", function.0);
+            assert!(error <= 2.0, "{} on {isa}: {error} ulp at {at:e}", function.0);
         }
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn exp_is_within_two_ulp_everywhere() {
+        check_everywhere(FUNCTIONS[0]);
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn tanh_is_within_two_ulp_everywhere() {
+        check_everywhere(FUNCTIONS[1]);
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn sigmoid_is_within_two_ulp_everywhere() {
+        check_everywhere(FUNCTIONS[2]);
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn softplus_is_within_two_ulp_everywhere() {
+        check_everywhere(FUNCTIONS[3]);
     }
 
     /// AVX-512 and AVX2 fuse the same operations and round the same way.
