@@ -7,7 +7,6 @@ use std::path::Path;
 
 use daleian_kernels::Aligned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::metrics::{COLUMNS, Row};
 use super::{Position, RunConfig, Running, Trainer};
@@ -27,7 +26,6 @@ struct Progress {
 
 /// What a run had come to.
 pub(super) struct Checkpoint {
-    pub config: Value,
     pub rows: Vec<Row>,
     pub seconds: f64,
     pub instruction_set: String,
@@ -96,7 +94,6 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Checkpoint {
-        config: header.config,
         rows: table.chunks_exact(COLUMNS).map(row).collect(),
         seconds: sums[5],
         instruction_set: progress.instruction_set,

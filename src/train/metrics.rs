@@ -1,6 +1,5 @@
 //! `metrics.csv`: one row an epoch.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::error::Result;

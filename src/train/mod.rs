@@ -3,6 +3,7 @@
 mod checkpoint;
 mod config;
 mod figures;
+mod gradient_file;
 mod metrics;
 pub mod presets;
 mod run;
@@ -11,6 +12,7 @@ mod trainer;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+pub use gradient_file::save_gradient;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
-pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, fill};
+pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

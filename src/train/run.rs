@@ -1,7 +1,6 @@
 //! A run in a folder: epochs, metrics, checkpoints, figures.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;

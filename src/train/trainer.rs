@@ -361,14 +361,17 @@ pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
     });
 }
 
-/// Whether the channels and outputs of `data` are those of the network.
-pub(crate) fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
+/// Whether the channels and outputs of `data` are those of the network; `split` is for the message.
+///
+/// # Errors
+/// If they are not.
+pub fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
     for (what, got, want) in
         [("channels", data.channels(), wiring.channels()), ("outputs", data.outputs(), wiring.outputs())]
     {
         if got != want {
             let problem = format!("the {split} data have {got} {what}, the network has {want}");
-            return Err(Error::setting(format!("task ({what})"), problem));
+            return Err(Error::setting(format!("task: {what}"), problem));
         }
     }
     Ok(())

@@ -1,0 +1,162 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as Options, Parser, Subcommand, ValueEnum};
+
+/// Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
+#[derive(Debug, Parser)]
+#[command(name = "daleian", version, arg_required_else_help = true, after_help = ENVIRONMENT)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const ENVIRONMENT: &str = "\
+A wrong input ends with exit code 2, training that diverges with 3, a run stopped by Ctrl-C with 130.
+
+Environment:
+  DALEIAN_ISA          use this instruction set (avx512, avx2, portable) instead of the fastest
+  DALEIAN_REQUIRE_ISA  fail unless this instruction set is present";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network and write a run folder.
+    Train(Train),
+    /// Loss, accuracy and outputs of a model on data.
+    Evaluate(Evaluate),
+    /// Loss and every gradient of one batch, as a safetensors file.
+    Gradient(Gradient),
+    /// List the embedded presets, or print one to start from.
+    Presets(Presets),
+}
+
+#[derive(Debug, Options)]
+#[command(after_help = "Examples:
+  daleian train flip-flop
+  daleian train flip-flop --seed 2 --threads 4
+  daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
+  daleian train mine.toml --out runs/mine --resume")]
+pub struct Train {
+    /// A preset (see `daleian presets`) or a configuration file.
+    #[arg(value_name = "PRESET|CONFIG.toml")]
+    pub config: String,
+    /// The run folder. Left out: runs/NAME-seedN, with a number where that is taken.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The seed of every random number, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Passes over the training samples, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Threads; no result depends on it. Left out: one a core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Go on from the last checkpoint of the run folder. More epochs than it began with are welcome.
+    #[arg(long)]
+    pub resume: bool,
+    /// What to do with an edge that the edge list has twice.
+    #[arg(long, value_name = "WHAT")]
+    pub duplicates: Option<Duplicates>,
+    /// What to do with weights against the sign of their presynaptic neuron.
+    #[arg(long, value_name = "WHAT")]
+    pub contradictions: Option<Contradictions>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Duplicates {
+    /// Refuse the file and name the rows.
+    Error,
+    /// Add their weights.
+    Sum,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Contradictions {
+    /// Refuse the file, count them and name the first.
+    Error,
+    /// Set the weights to 0; the synapses stay.
+    Clamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    /// `train_inputs`, `train_targets`, `train_mask`.
+    Train,
+    /// `test_inputs`, `test_targets`, `test_mask`.
+    Test,
+}
+
+#[derive(Debug, Options)]
+#[command(after_help = "Examples:
+  daleian evaluate runs/flip-flop-seed1/model.safetensors data.npz
+  daleian evaluate model.safetensors data.npz --outputs outputs.npz --json")]
+pub struct Evaluate {
+    /// A model or checkpoint file.
+    pub model: PathBuf,
+    /// The data.
+    #[arg(value_name = "DATA.npz")]
+    pub data: PathBuf,
+    /// Which samples. Left out: the test samples, or the training samples where there are no others.
+    #[arg(long)]
+    pub split: Option<Split>,
+    /// Write what the network answers, `outputs` [samples, steps, outputs], to this file.
+    #[arg(long, value_name = "FILE.npz")]
+    pub outputs: Option<PathBuf>,
+    /// Threads; no result depends on it. Left out: one a core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Options)]
+#[command(
+    after_help = "The file has `loss` [1] and the gradients `recurrent.values`, `recurrent.bias`, `input.weight`,
+`readout.weight`, `readout.bias` in the shapes of the model file. The loss is that of the data alone (mean squared
+error, or cross-entropy for class labels); penalties of the run's configuration are not part of it.
+
+Example:
+  daleian gradient model.safetensors data.npz --out gradient.safetensors"
+)]
+pub struct Gradient {
+    /// A model or checkpoint file.
+    pub model: PathBuf,
+    /// The data, all samples taken as one batch.
+    #[arg(value_name = "DATA.npz")]
+    pub data: PathBuf,
+    /// The file to write.
+    #[arg(long, value_name = "G.safetensors")]
+    pub out: PathBuf,
+    /// Which samples. Left out: the training samples, or the test samples where there are no others.
+    #[arg(long)]
+    pub split: Option<Split>,
+    /// Threads; no result depends on it. Left out: one a core.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print the loss and the norm as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Options)]
+pub struct Presets {
+    /// The preset to print.
+    pub name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

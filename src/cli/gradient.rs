@@ -1,0 +1,46 @@
+//! `daleian gradient MODEL DATA.npz --out G`.
+
+use std::process::ExitCode;
+
+use daleian::Result;
+use daleian::bptt::Bptt;
+use daleian::network::{Network, ParameterName};
+use daleian::optim::norm;
+use daleian::train::{fill, save_gradient};
+
+use super::args::{self, Split};
+use super::{data, isa, on_threads, print, print_json, table};
+
+pub fn run(args: args::Gradient) -> Result<ExitCode> {
+    let isa = isa()?;
+    let (network, _) = Network::load(&args.model)?;
+    let (samples, objective) = data::read(&args.data, &network, args.split, Split::Train)?;
+    let (outcome, gradients, norm) = on_threads(args.threads, || {
+        let (count, steps) = (samples.samples(), samples.steps());
+        let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &ParameterName::ALL);
+        fill(&mut bptt, &samples, &(0..count as u32).collect::<Vec<_>>());
+        let mut gradients = bptt.gradients(&network);
+        let outcome = bptt.gradient(&network, &objective, &mut gradients);
+        let norm = norm(isa, &gradients);
+        Ok((outcome, gradients, norm))
+    })?;
+    save_gradient(&args.out, &network, outcome.loss, &gradients)?;
+    if args.json {
+        print_json(&serde_json::json!({
+            "loss": outcome.loss,
+            "gradient_norm": norm,
+            "samples": samples.samples(),
+            "instruction_set": isa.name(),
+            "file": args.out,
+        }))?;
+    } else {
+        print(&table(&[
+            ("loss", format!("{:.6}", outcome.loss)),
+            ("norm of the gradient", format!("{norm:.6}")),
+            ("samples", samples.samples().to_string()),
+            ("instruction set", isa.to_string()),
+            ("written to", args.out.display().to_string()),
+        ]))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

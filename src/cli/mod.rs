@@ -1,0 +1,78 @@
+//! What was typed → what was validated → run. Results go to stdout, talk to stderr.
+
+mod args;
+mod data;
+mod evaluate;
+mod gradient;
+mod presets;
+mod progress;
+mod train;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use daleian::{Error, Isa, Result};
+
+use args::{Args, Command};
+
+/// A wrong input: a file, a setting, a word on the command line (which clap answers itself, with the same code).
+const WRONG_INPUT: u8 = 2;
+/// Training diverged.
+const DIVERGED: u8 = 3;
+/// Stopped by Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+pub fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Gradient(args) => gradient::run(args),
+        Command::Presets(args) => presets::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(if matches!(error, Error::Diverged { .. }) { DIVERGED } else { WRONG_INPUT })
+    })
+}
+
+/// Prints a result. A reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Io { path: "stdout".into(), action: "write", source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a serialisable result as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    print(&serde_json::to_string_pretty(value).expect("numbers and words"))
+}
+
+/// The instruction set that the machine and the environment give.
+fn isa() -> Result<Isa> {
+    Isa::choose().map_err(|error| Error::Setting { key: "instruction set".into(), problem: error.to_string() })
+}
+
+/// Runs `work` on a pool of `threads` (all cores if not given).
+fn on_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let wrong = |problem: String| Error::Setting { key: "--threads".into(), problem };
+    if threads == Some(0) {
+        return Err(wrong("0; at least 1 would be right".into()));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
+    pool.map_err(|error| wrong(error.to_string()))?.install(work)
+}
+
+/// Two columns of words, without frills.
+fn table(rows: &[(&str, String)]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    for (name, value) in rows {
+        table.add_row([name, value.as_str()]);
+    }
+    table.to_string()
+}

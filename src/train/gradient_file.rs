@@ -1,0 +1,27 @@
+//! The gradient of one batch as a file, to compare with autograd.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::error::Result;
+use crate::files::{Tensor, write_tensors};
+use crate::network::{Network, ParameterName, Parameters, file};
+
+/// Writes `loss` `[1]` and the gradient of each parameter in the shape that the model file gives the parameter.
+///
+/// # Errors
+/// If the file cannot be written.
+///
+/// # Panics
+/// If a gradient is missing (of a frozen parameter).
+pub fn save_gradient(path: &Path, network: &Network, loss: f64, gradients: &Parameters) -> Result<()> {
+    let wiring = network.wiring();
+    let loss = [loss as f32];
+    let stored: Vec<_> = ParameterName::ALL.map(|name| file::as_stored(wiring, name, gradients.get(name))).into();
+    let mut tensors = vec![Tensor::f32("loss", &[1], &loss)];
+    for (name, (shape, values)) in ParameterName::ALL.iter().zip(&stored) {
+        tensors.push(Tensor::f32(name.tensor(), shape, values));
+    }
+    write_tensors(path, &json!({"format": "daleian-gradient", "version": 1}), &tensors)
+}
