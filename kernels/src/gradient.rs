@@ -60,16 +60,13 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
         let mut out = self.gradient;
         let indices = self.pattern.indices();
         for row in self.rows.clone() {
-            // SAFETY: each δ holds 16 G elements a row, which `gradient` checked.
-            let delta: [[S::V; G]; T] = std::array::from_fn(
-                #[inline(always)]
-                |t| {
-                    std::array::from_fn(
-                        #[inline(always)]
-                        |g| unsafe { s.load(self.steps[t].delta.as_ptr().add((row * G + g) * WIDTH)) },
-                    )
-                },
-            );
+            let mut delta = [[s.splat(0.0); G]; T];
+            for (step, delta) in self.steps.iter().zip(&mut delta) {
+                for (g, delta) in delta.iter_mut().enumerate() {
+                    // SAFETY: each δ holds 16 G elements a row, which `gradient` checked.
+                    *delta = unsafe { s.load(step.delta.as_ptr().add((row * G + g) * WIDTH)) };
+                }
+            }
             for &col in &indices[self.pattern.entries(row)] {
                 let mut acc = s.splat(0.0);
                 // SAFETY: an index of the pattern is below `cols`, so its row of 16 G states can be read; the output
