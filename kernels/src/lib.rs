@@ -16,6 +16,7 @@ mod operand;
 mod optimize;
 mod pattern;
 mod reduce;
+mod roof;
 mod simd;
 
 pub use activation::{Activation, activate, scale_by_slope};
@@ -29,4 +30,5 @@ pub use operand::{MAX_LANES, Operand};
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_squares};
+pub use roof::multiply_add_rate;
 pub use simd::WIDTH;

@@ -107,9 +107,9 @@ impl RunConfig {
     /// If the file cannot be read, is not TOML, has an unknown key, or a setting is wrong.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         // a resolved configuration must mean the same from any folder
-        let folder = std::path::absolute(folder).map_err(|source| Error::io(path, "find", source))?;
+        let whole = std::path::absolute(path).map_err(|source| Error::io(path, "find", source))?;
+        let folder = whole.parent().expect("a file that was read is in a folder");
         Self::from_toml(&text, path, folder)
     }
 
