@@ -2,3 +2,8 @@
 
 mod dense;
 mod gradients;
+mod large;
+mod models;
+mod reproducible;
+mod signs;
+mod support;
