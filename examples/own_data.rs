@@ -93,9 +93,8 @@ fn write_data(path: &Path) -> Result<(), Box<dyn Error>> {
             ((t + phase).sin(), (t * 0.5 + phase * phase).cos())
         })
     };
-    let inputs = |samples: std::ops::Range<usize>| -> Vec<f32> {
-        samples.flat_map(trial).flat_map(|(a, b)| [a, b]).collect()
-    };
+    let inputs =
+        |samples: std::ops::Range<usize>| -> Vec<f32> { samples.flat_map(trial).flat_map(|(a, b)| [a, b]).collect() };
     let targets =
         |samples: std::ops::Range<usize>| -> Vec<f32> { samples.flat_map(trial).map(|(a, b)| a * b).collect() };
     let (train, test) = (256, 64);
@@ -121,7 +120,7 @@ fn write_wiring(folder: &Path) -> Result<(), Box<dyn Error>> {
         let (population, sign) = if neuron < 48 { ("pyramidal", "exc") } else { ("pv", "inh") };
         writeln!(neurons, "{},{population},{sign}", name(neuron))?;
         for k in 1..=10 {
-            writeln!(edges, "{},{}", name((neuron + k * k) % 60), name(neuron))?;
+            writeln!(edges, "{},{}", name((neuron + k * (k + 1) / 2) % 60), name(neuron))?;
         }
     }
     fs::write(folder.join("neurons.csv"), neurons)?;

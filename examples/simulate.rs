@@ -1,7 +1,7 @@
 //! Step a network by hand inside a loop of your own: input in, rates and readout out, no allocation in the step.
 //!
 //! Here the loop is a small world: the network's output moves a cursor, and the cursor's distance from a target is the
-//! network's next input. Sixteen worlds run side by side, one a lane.
+//! network's next input. Sixteen worlds run side by side, one a lane. (The network is untrained, so the cursors drift.)
 //!
 //! `cargo run --release --example simulate`
 

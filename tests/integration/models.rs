@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use daleian::connectome::{ConnectionSpec, PopulationSpec, Sign};
-use daleian::network::{
-    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec,
-};
+use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec};
 use daleian::{Error, Result};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -292,9 +290,13 @@ fn wrong_signs_and_populations_are_refused() {
 
 #[test]
 fn numbers_that_are_none_are_refused() {
-    for (name, at) in
-        [("recurrent.values", 4), ("recurrent.bias", 9), ("input.weight", 0), ("readout.weight", 1), ("readout.bias", 2)]
-    {
+    for (name, at) in [
+        ("recurrent.values", 4),
+        ("recurrent.bias", 9),
+        ("input.weight", 0),
+        ("readout.weight", 1),
+        ("readout.bias", 2),
+    ] {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let element = format!("element {at}");
             damaged(|parts| parts.set(name, at, value.to_le_bytes()), &[name, &element, "not a finite number"]);

@@ -278,11 +278,11 @@ fn lanes_tiles_and_padding_do_not_show() {
         let backwards: Vec<usize> = five.into_iter().rev().collect();
         let arrangements: [(Vec<usize>, usize); 6] = [
             (backwards, 5),
-            (five.to_vec(), 64),   // fifty-nine lanes of padding
-            (five.to_vec(), 200),  // three tiles without a sample
-            (repeated(20), 20),    // two vectors
-            (repeated(65), 65),    // two tiles, padding in the last
-            (repeated(200), 200),  // four tiles
+            (five.to_vec(), 64),  // fifty-nine lanes of padding
+            (five.to_vec(), 200), // three tiles without a sample
+            (repeated(20), 20),   // two vectors
+            (repeated(65), 65),   // two tiles, padding in the last
+            (repeated(200), 200), // four tiles
         ];
         for (samples, room) in arrangements {
             let (got, others) = gradient(&network, data, &samples, room, isa);
