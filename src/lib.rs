@@ -1,4 +1,142 @@
 //! Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
+//!
+//! A connectome says which synapses exist and which neurons excite or inhibit. `daleian` stores and computes those
+//! synapses alone, trains their weights by backpropagation through time, and after each step clamps every weight to
+//! the sign of the neuron that sends it (Dale's backprop, after Balwani, Wang, Najafi, Choi, "Constructing
+//! biologically constrained RNNs via Dale's backpropagation and topologically-informed pruning", Science Advances
+//! 2025). Memory and time grow with the number of synapses, never with the square of the number of neurons.
+//!
+//! # One step
+//!
+//! ```text
+//! z_t = W r_{t-1} + U x_t + b
+//! a_t = phi(z_t)                 phi: tanh, relu, sigmoid, softplus, identity
+//! r_t = rho(a_t)                 rho: identity, or rectify: max(a, 0)
+//! y_t = g(V a_t + c)             g: identity or tanh
+//! ```
+//!
+//! `W[post, pre]` is sparse: its row is the postsynaptic neuron, its column the presynaptic one. Rates start at 0. The
+//! loss is the mean squared error over all steps or the cross-entropy of the last one.
+//!
+//! # Build a network from edges
+//!
+//! ```
+//! use daleian::connectome::{Connectome, PopulationSpec, Sign};
+//! use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//!
+//! // neurons 0, 1 and 2 excite, neuron 3 inhibits; edge k goes from pre[k] to post[k]
+//! let populations = [PopulationSpec::new("exc", 3, Sign::Excitatory), PopulationSpec::new("inh", 1, Sign::Inhibitory)];
+//! let pre = [0, 1, 2, 3, 0];
+//! let post = [1, 2, 3, 0, 3];
+//! let connectome = Connectome::from_edges(&populations, &pre, &post, None)?;
+//!
+//! // 2 inputs, 1 output, weights drawn from seed 7
+//! let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
+//! let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 7)?;
+//! assert_eq!(network.wiring().recurrent().nnz(), 5);
+//! assert_eq!(network.sign_violations(), 0);
+//! # Ok::<(), daleian::Error>(())
+//! ```
+//!
+//! # Train it
+//!
+//! ```
+//! use daleian::Isa;
+//! use daleian::bptt::LossName;
+//! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
+//! # use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//! use daleian::optim::OptimizerSpec;
+//! use daleian::task::{FlipFlop, Task};
+//! use daleian::train::{TrainSettings, Trainer};
+//!
+//! # let populations = [PopulationSpec::new("exc", 16, Sign::Excitatory), PopulationSpec::new("inh", 4, Sign::Inhibitory)];
+//! # let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.3)], 1)?;
+//! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//! // `network` has one input and one output; your own samples are a `task::Dataset`
+//! let data = FlipFlop { channels: 1, steps: 10, probability: 0.2, train_samples: 200, test_samples: 50 }.generate(1)?;
+//! let settings = TrainSettings::new(LossName::Mse, 50, OptimizerSpec::adam(0.01));
+//! let mut trainer = Trainer::new(network, data, settings, Isa::choose()?)?;
+//! let before = trainer.test().loss;
+//! for _ in 0..5 {
+//!     trainer.epoch()?;
+//! }
+//! assert!(trainer.test().loss < before);
+//! assert_eq!(trainer.network().sign_violations(), 0);
+//! let network = trainer.into_network();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Save and load it
+//!
+//! ```
+//! use daleian::network::Network;
+//! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
+//! # use daleian::network::{CellSpec, InitSpec, InputSpec, ReadoutSpec};
+//! # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
+//! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("model.safetensors");
+//!
+//! // the second argument is any JSON to keep with the model; scipy and torch read the file as it is
+//! network.save(&path, &serde_json::json!({ "note": "trained today" }))?;
+//! let (loaded, notes) = Network::load(&path)?;
+//! assert_eq!(loaded.parameters(), network.parameters());
+//! assert_eq!(notes["note"], "trained today");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Step it by hand
+//!
+//! Inside a loop of your own: input in, rates and readout out, up to 64 independent lanes side by side. A step
+//! allocates nothing.
+//!
+//! ```
+//! use daleian::Isa;
+//! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
+//! # use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//! # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
+//! # let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
+//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//!
+//! let stepper = network.stepper(Isa::choose()?);
+//! let mut state = network.state(3); // three lanes, at rest
+//! for t in 0..10 {
+//!     // [channels, lanes]: channel 0 of each lane, then channel 1
+//!     let input = [0.1 * t as f32, 0.2, 0.3, 1.0, 1.0, 1.0];
+//!     stepper.step(&mut state, &input);
+//!     // neuron i in lane k is at i * stride + k
+//!     let rate = state.rates()[4 * state.stride() + 2];
+//!     let output = state.readout()[2];
+//!     assert!(rate >= 0.0 && output.is_finite());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Promises
+//!
+//! * Whatever comes from outside (files, settings, sizes of data) and is wrong is an [`Error`] that names the file, the
+//!   row or the key, and what would be right. A broken contract in a call, such as a slice of the wrong length, panics
+//!   with the words of the contract; each function says under *Panics* what it demands.
+//! * The same seed gives the same bits for any number of threads, and a run that was stopped or killed and
+//!   [resumed](train::Run::resume) ends with the same files as one that never was. Between instruction sets results
+//!   agree to rounding.
+//! * NaN is never hidden: training stops at the first loss that is not finite.
+//! * This crate has no unsafe code; the kernels that need it are in `daleian_kernels`, and an [`Isa`] is the proof that
+//!   the processor has what they use.
+//!
+//! # Where to go next
+//!
+//! * A whole run from a configuration, with checkpoints, metrics and figures: [`train::Run`] and [`train::RunConfig`].
+//! * Wiring from CSV files or drawn by rules: [`connectome::Connectome::from_edge_list`] and
+//!   [`from_rules`](connectome::Connectome::from_rules).
+//! * Recorded data in numpy's files: [`task::npz`]; samples from memory: [`task::Dataset`].
+//! * Gradients alone, for an optimizer of your own: [`bptt::Bptt`].
+//! * Numbers and drawings about weights: [`analysis`].
+//! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
+//! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
+//!   [`constraint`], [`task`], [`train`], [`analysis`].
 #![forbid(unsafe_code)]
 
 pub mod error;

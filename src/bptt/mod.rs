@@ -41,6 +41,13 @@ pub struct Objective {
     pub l2_rates: f64,
 }
 
+impl From<LossName> for Objective {
+    /// The loss without penalties.
+    fn from(loss: LossName) -> Self {
+        Self { loss, l2_weights: 0.0, l2_rates: 0.0 }
+    }
+}
+
 /// What a pass found.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Outcome {

@@ -18,6 +18,13 @@ pub struct PopulationSpec {
     pub sign: Sign,
 }
 
+impl PopulationSpec {
+    /// A population of `size` neurons that all send with `sign`.
+    pub fn new(name: impl Into<String>, size: usize, sign: Sign) -> Self {
+        Self { name: name.into(), size, sign }
+    }
+}
+
 /// How synapses between two populations are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +58,23 @@ pub struct ConnectionSpec {
     /// Whether a neuron may connect to itself.
     #[serde(default = "yes")]
     pub autapses: bool,
+}
+
+impl ConnectionSpec {
+    /// Every pair of neurons, autapses included.
+    pub fn all() -> Self {
+        Self { pre: None, post: None, rule: RuleName::All, probability: None, in_degree: None, autapses: true }
+    }
+
+    /// Each pair of neurons with `probability`, autapses included.
+    pub fn probability(probability: f64) -> Self {
+        Self { rule: RuleName::Probability, probability: Some(probability), ..Self::all() }
+    }
+
+    /// `in_degree` presynaptic neurons for each neuron, autapses included.
+    pub fn in_degree(in_degree: usize) -> Self {
+        Self { rule: RuleName::InDegree, in_degree: Some(in_degree), ..Self::all() }
+    }
 }
 
 /// A connectome read from CSV files (`[connectome]`).

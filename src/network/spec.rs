@@ -31,6 +31,13 @@ pub struct CellSpec {
     pub bias: bool,
 }
 
+impl Default for CellSpec {
+    /// The paper's cell under Dale's law: tanh, rectified, with a bias.
+    fn default() -> Self {
+        Self { activation: ActivationName::Tanh, rectified: true, bias: true }
+    }
+}
+
 /// Which entries a matrix between channels and neurons has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +68,13 @@ pub struct ReadoutSpec {
     /// g: identity or tanh.
     #[serde(default = "identity")]
     pub activation: ActivationName,
+}
+
+impl Default for ReadoutSpec {
+    /// Every output reads every neuron, without an activation.
+    fn default() -> Self {
+        Self { blocks: Blocks::Dense, activation: identity() }
+    }
 }
 
 /// Recurrent weights at the start.

@@ -30,6 +30,18 @@ pub enum OptimizerSpec {
     },
 }
 
+impl OptimizerSpec {
+    /// Adam with this learning rate and torch's other defaults.
+    pub fn adam(learning_rate: f64) -> Self {
+        Self::Adam { learning_rate, beta1: beta1(), beta2: beta2(), epsilon: epsilon() }
+    }
+
+    /// Gradient descent with this learning rate and momentum (0: none).
+    pub fn sgd(learning_rate: f64, momentum: f64) -> Self {
+        Self::Sgd { learning_rate, momentum }
+    }
+}
+
 /// How the learning rate changes from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]

@@ -31,6 +31,22 @@ pub struct TrainSettings {
     pub frozen: Vec<ParameterName>,
 }
 
+impl TrainSettings {
+    /// Training under Dale's law with a constant learning rate: seed 1, no clipping, nothing frozen.
+    pub fn new(objective: impl Into<Objective>, batch: usize, optimizer: OptimizerSpec) -> Self {
+        Self {
+            seed: 1,
+            batch,
+            objective: objective.into(),
+            constraint: Constraint::Dale,
+            optimizer,
+            schedule: ScheduleSpec::Constant,
+            clip_norm: None,
+            frozen: Vec::new(),
+        }
+    }
+}
+
 /// Where a run stands: epochs done, and steps done of the one under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {

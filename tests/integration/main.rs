@@ -2,3 +2,10 @@
 
 mod dense;
 mod gradients;
+#[cfg(target_os = "linux")]
+mod large;
+mod models;
+mod reproducible;
+mod signs;
+mod stepping;
+mod support;

@@ -1,0 +1,49 @@
+//! Save a network as `model.safetensors`, load it again, and look at its weights.
+//!
+//! scipy reads the same file:
+//!
+//! ```python
+//! from safetensors.numpy import load_file
+//! from scipy.sparse import csr_matrix
+//! m = load_file("model.safetensors")
+//! W = csr_matrix((m["recurrent.values"], m["recurrent.indices"], m["recurrent.indptr"]))
+//! ```
+//!
+//! `cargo run --release --example save_and_load`
+
+use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+use serde_json::json;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let populations =
+        [PopulationSpec::new("exc", 80, Sign::Excitatory), PopulationSpec::new("inh", 20, Sign::Inhibitory)];
+    let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.1)], 1)?;
+    let (input, readout) = ((2, InputSpec::default()), (3, ReadoutSpec::default()));
+    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("model.safetensors");
+    // Notes of your own travel along; a run of the command line puts its whole configuration here.
+    network.save(&path, &json!({ "made-by": "the example" }))?;
+    println!("wrote {} bytes", std::fs::metadata(&path)?.len());
+
+    let (loaded, notes) = Network::load(&path)?;
+    assert_eq!(loaded.parameters(), network.parameters());
+    println!("read it again: {notes}");
+
+    // Row i holds what neuron i hears.
+    let pattern = loaded.wiring().recurrent();
+    for post in 0..3 {
+        println!("neuron {post} hears");
+        for entry in pattern.entries(post) {
+            let pre = pattern.indices()[entry];
+            println!("  neuron {pre} with weight {:+.4}", loaded.parameters().recurrent[entry]);
+        }
+    }
+
+    // What is wrong with a file is said by name.
+    std::fs::write(&path, "not a model")?;
+    println!("and a broken file: {}", Network::load(&path).unwrap_err());
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Memory in proportion to synapses: 200,000 neurons with 100 synapses each. One n × n matrix would be 160 GB.
+//!
+//! The peak is that of a whole process, so the work runs in one of its own: this test binary, asked for one ignored
+//! test.
+
+use std::process::Command;
+
+use daleian::bptt::LossName;
+use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::network::{CellSpec, Fan, InitSpec, InputSpec, Network, ReadoutSpec};
+use daleian::optim::OptimizerSpec;
+use daleian::task::{Data, FlipFlop, Task};
+use daleian::train::{TrainSettings, Trainer};
+use serde_json::Value;
+
+use crate::support::{bits, isa};
+
+const NEURONS: usize = 200_000;
+const IN_DEGREE: usize = 100;
+
+/// The most memory that this process has had resident, in bytes.
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().trim().parse::<usize>().unwrap() * 1024
+}
+
+#[test]
+fn memory_is_in_proportion_to_synapses() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "large::in_a_process_of_its_own", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+/// What training with Adam has to keep of a synapse: its column, weight, gradient and two moments; its row, its place
+/// and its weight once more in the transposed index: 8 × 4 bytes.
+const KEPT: usize = 32;
+
+/// On top of it the states in time: 16 lanes (the fewest) for 100 synapses, about a dozen times. Loading a second
+/// network beside the first stays below.
+const STATES: usize = 12 * 16 * 4 / IN_DEGREE + 1;
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn in_a_process_of_its_own() {
+    let began = std::time::Instant::now();
+    let synapses = NEURONS * IN_DEGREE;
+    let tell = |what: &str| {
+        println!("{what}: peak {} bytes a synapse, {:.1} s", peak() / synapses, began.elapsed().as_secs_f64());
+    };
+    let populations = [("exc", 160_000, Sign::Excitatory), ("inh", 40_000, Sign::Inhibitory)]
+        .map(|(name, size, sign)| PopulationSpec::new(name, size, sign));
+    let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::in_degree(IN_DEGREE)], 1).unwrap();
+    assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (NEURONS, synapses));
+    tell("drawn");
+    let init = InitSpec { fan: Fan::InDegree, ..InitSpec::default() };
+    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+    let network = Network::new(&connectome, CellSpec::default(), input, readout, &init, 1).unwrap();
+    tell("built");
+    let task = FlipFlop { channels: 1, steps: 2, probability: 0.5, train_samples: 2, test_samples: 1 };
+    let data: Data = task.generate(1).unwrap();
+    let settings = TrainSettings::new(LossName::Mse, 2, OptimizerSpec::adam(1e-3));
+    let before = network.parameters().recurrent[..100].to_vec();
+    let mut trainer = Trainer::new(network, data, settings, isa()).unwrap();
+    let (outcome, _) = trainer.step().unwrap();
+    assert!(outcome.loss.is_finite());
+    tell("trained");
+    let network = trainer.into_network();
+    assert!(network.parameters().recurrent[..100] != before[..]);
+    assert_eq!(network.sign_violations(), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    network.save(&path, &Value::Null).unwrap();
+    tell("saved");
+    let (loaded, _) = Network::load(&path).unwrap();
+    tell("loaded");
+    assert!(loaded.wiring().recurrent() == network.wiring().recurrent());
+    assert!(bits(loaded.parameters()) == bits(network.parameters()));
+    let room = (KEPT + STATES) * 5 / 4;
+    assert!(peak() < room * synapses, "{} bytes a synapse, {room} should do", peak() / synapses);
+}

@@ -1,0 +1,454 @@
+//! A model file is read back bit by bit, is what its table says to others, and is refused by name where it is damaged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+
+use daleian::connectome::{ConnectionSpec, PopulationSpec, Sign};
+use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec};
+use daleian::{Error, Result};
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+
+use crate::support::{bits, connectome, isa};
+
+/// 5 excitatory, 3 inhibitory and 2 unconstrained neurons; three inputs and outputs, dense or a population each.
+fn model(blocks: Blocks, seed: u64) -> Network {
+    let connectome = connectome([5, 3, 2], ConnectionSpec::probability(0.4), seed);
+    let cell = CellSpec { activation: ActivationName::Softplus, ..CellSpec::default() };
+    let readout = ReadoutSpec { blocks, activation: ActivationName::Tanh };
+    Network::new(&connectome, cell, (3, InputSpec { blocks }), (3, readout), &InitSpec::default(), seed).unwrap()
+}
+
+fn assert_same(a: &Network, b: &Network) {
+    assert_eq!(bits(a.parameters()), bits(b.parameters()));
+    let (a, b) = (a.wiring(), b.wiring());
+    assert!(a.recurrent() == b.recurrent() && a.input() == b.input() && a.readout() == b.readout());
+    assert_eq!(a.populations(), b.populations());
+    assert_eq!((a.signs(), a.cell(), a.specs()), (b.signs(), b.cell(), b.specs()));
+}
+
+/// What goes in comes out: through a file, and through a second one with the same bytes.
+fn round_trip(network: &Network, config: &Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("a.safetensors"), folder.path().join("b.safetensors"));
+    network.save(&first, config).unwrap();
+    let (loaded, with) = Network::load(&first).unwrap();
+    assert_same(network, &loaded);
+    assert_eq!(&with, config);
+    loaded.save(&second, &with).unwrap();
+    assert!(fs::read(first).unwrap() == fs::read(second).unwrap(), "saved again it has the same bytes");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn what_is_saved_is_loaded(
+        sizes in [4usize..9, 1usize..9, 1usize..9],
+        probability in 0.3f64..1.0,
+        blocks: bool,
+        seed: u64,
+        value in proptest::num::f32::NORMAL | proptest::num::f32::SUBNORMAL | proptest::num::f32::ZERO,
+    ) {
+        let blocks = if blocks { Blocks::Population } else { Blocks::Dense };
+        let connectome = connectome(sizes, ConnectionSpec::probability(probability), seed);
+        let readout = ReadoutSpec { blocks, ..ReadoutSpec::default() };
+        let (input, readout, init) = ((3, InputSpec { blocks }), (3, readout), InitSpec::default());
+        let mut network = Network::new(&connectome, CellSpec::default(), input, readout, &init, seed).unwrap();
+        // -0.0 outside W is a number as others are
+        network.parameter_mut(ParameterName::RecurrentBias)[0] = value;
+        network.parameter_mut(ParameterName::InputWeights)[0] = value;
+        network.parameter_mut(ParameterName::ReadoutWeights)[0] = value;
+        round_trip(&network, &Value::Null);
+    }
+}
+
+#[test]
+fn networks_at_the_edge_are_saved_and_loaded() {
+    let one = [PopulationSpec::new("a name with “signs” and \"quotes\", \\ and 神経", 1, Sign::Inhibitory)];
+    for edges in [&[][..], &[0]] {
+        let connectome = daleian::connectome::Connectome::from_edges(&one, edges, edges, None).unwrap();
+        let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+        let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+        round_trip(&network, &json!({"name": "a \"name\"", "numbers": [1, 2.5, null]}));
+    }
+    for blocks in [Blocks::Dense, Blocks::Population] {
+        round_trip(&model(blocks, 3), &json!({"seed": 3}));
+    }
+}
+
+/// The same outputs, to the bit, after a file.
+#[test]
+fn a_loaded_model_answers_as_the_saved_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let network = model(Blocks::Dense, 3);
+    network.save(&path, &Value::Null).unwrap();
+    let (loaded, _) = Network::load(&path).unwrap();
+    let answer = |network: &Network| {
+        let mut state = network.state(2);
+        for t in 0..5 {
+            network.stepper(isa()).step(&mut state, &[0.1 * t as f32, 0.3, -0.2, 1.0, -1.0, 0.5]);
+        }
+        state.readout().iter().map(|y| y.to_bits()).collect::<Vec<_>>()
+    };
+    assert_eq!(answer(&network), answer(&loaded));
+}
+
+fn ints<const N: usize>(bytes: &[u8]) -> Vec<i64> {
+    let wide = |chunk: &[u8]| -> i64 {
+        let mut wide = if chunk[N - 1] & 0x80 == 0 { [0; 8] } else { [0xff; 8] };
+        wide[..N].copy_from_slice(chunk);
+        i64::from_le_bytes(wide)
+    };
+    bytes.chunks_exact(N).map(wide).collect()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|chunk| f32::from_le_bytes(chunk.try_into().unwrap())).collect()
+}
+
+/// The file as others see it, through the plain format's own library: the table of tensors, and what scipy and torch
+/// would do with them.
+#[test]
+fn a_model_is_what_its_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for blocks in [Blocks::Dense, Blocks::Population] {
+        let network = model(blocks, 3);
+        network.save(&path, &json!({"seed": 3})).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let nnz = network.wiring().recurrent().nnz();
+        let want: BTreeMap<&str, (Dtype, Vec<usize>)> = BTreeMap::from([
+            ("recurrent.indptr", (Dtype::I64, vec![11])),
+            ("recurrent.indices", (Dtype::I32, vec![nnz])),
+            ("recurrent.values", (Dtype::F32, vec![nnz])),
+            ("recurrent.bias", (Dtype::F32, vec![10])),
+            ("dale.sign", (Dtype::I8, vec![10])),
+            ("population.start", (Dtype::I64, vec![4])),
+            ("input.weight", (Dtype::F32, vec![10, 3])),
+            ("readout.weight", (Dtype::F32, vec![3, 10])),
+            ("readout.bias", (Dtype::F32, vec![3])),
+        ]);
+        let got: Vec<_> = file.tensors();
+        let got: BTreeMap<&str, _> =
+            got.iter().map(|(name, t)| (name.as_str(), (t.dtype(), t.shape().to_vec()))).collect();
+        assert_eq!(got, want);
+        let data = |name: &str| file.tensor(name).unwrap().data().to_vec();
+
+        let (indptr, indices) = (ints::<8>(&data("recurrent.indptr")), ints::<4>(&data("recurrent.indices")));
+        assert_eq!((indptr[0], indptr[10]), (0, nnz as i64));
+        for row in indptr.windows(2) {
+            let row = &indices[row[0] as usize..row[1] as usize];
+            assert!(row.is_sorted_by(|a, b| a < b) && row.iter().all(|col| (0..10).contains(col)), "{row:?}");
+        }
+        assert_eq!(ints::<1>(&data("dale.sign")), [1, 1, 1, 1, 1, -1, -1, -1, 0, 0]);
+        assert_eq!(ints::<8>(&data("population.start")), [0, 5, 8, 10]);
+        let values = floats(&data("recurrent.values"));
+        assert_eq!(values, network.parameters().recurrent[..]);
+        assert!(values.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
+
+        let (input, readout) = (floats(&data("input.weight")), floats(&data("readout.weight")));
+        if blocks == Blocks::Dense {
+            assert_eq!(input, network.parameters().input[..]);
+            assert_eq!(readout, network.parameters().readout[..]);
+        } else {
+            let population = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2];
+            for (neuron, block) in population.into_iter().enumerate() {
+                for k in 0..3 {
+                    assert_eq!(input[neuron * 3 + k] != 0.0, k == block, "input {k} of neuron {neuron}");
+                    assert_eq!(readout[k * 10 + neuron] != 0.0, k == block, "output {k} from neuron {neuron}");
+                }
+            }
+        }
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["daleian"]).unwrap();
+        assert_eq!(metadata["format"], "daleian-model");
+        assert_eq!(metadata["version"], 1);
+        assert_eq!(metadata["populations"], json!(["exc", "inh", "free"]));
+        assert_eq!(metadata["config"], json!({"seed": 3}));
+        assert_eq!(metadata["cell"]["activation"], "softplus");
+    }
+}
+
+/// A model file taken apart, to be put together with something wrong in it.
+struct Parts {
+    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+    metadata: Value,
+}
+
+impl Parts {
+    fn of(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let take = |(name, t): (String, TensorView)| (name, (t.dtype(), t.shape().to_vec(), t.data().to_vec()));
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = serde_json::from_str(&header.metadata().as_ref().unwrap()["daleian"]).unwrap();
+        Self { tensors: file.tensors().into_iter().map(take).collect(), metadata }
+    }
+
+    fn write(&self, path: &Path) {
+        let views = self.tensors.iter().map(|(name, (dtype, shape, bytes))| {
+            (name, TensorView::new(*dtype, shape.clone(), bytes).expect("bytes that fill the shape"))
+        });
+        let metadata = HashMap::from([("daleian".to_string(), self.metadata.to_string())]);
+        fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+    }
+
+    /// Overwrites element `at` of a tensor with these bytes.
+    fn set<const N: usize>(&mut self, name: &str, at: usize, element: [u8; N]) {
+        self.tensors.get_mut(name).unwrap().2[at * N..][..N].copy_from_slice(&element);
+    }
+
+    fn swap<const N: usize>(&mut self, name: &str, a: usize, b: usize) {
+        let bytes = &mut self.tensors.get_mut(name).unwrap().2;
+        (0..N).for_each(|k| bytes.swap(a * N + k, b * N + k));
+    }
+
+    /// Gives a tensor another shape, and zeros for its elements.
+    fn reshape(&mut self, name: &str, shape: &[usize]) {
+        let (dtype, old, bytes) = self.tensors.get_mut(name).unwrap();
+        *old = shape.into();
+        *bytes = vec![0; shape.iter().product::<usize>() * dtype.bitsize() / 8];
+    }
+}
+
+/// The problem that loading `path` is refused with; it begins with the name of the file.
+fn problem(path: &Path) -> String {
+    let error = Network::load(path).err().expect("this should be refused").to_string();
+    assert!(error.starts_with(&format!("{}: ", path.display())), "the file is named first: {error}");
+    error
+}
+
+/// Applies `damage` to a good model (with blocks), and expects every word in what loading it is refused with.
+fn damaged(damage: impl FnOnce(&mut Parts), words: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model(Blocks::Population, 3).save(&path, &Value::Null).unwrap();
+    let mut parts = Parts::of(&path);
+    damage(&mut parts);
+    parts.write(&path);
+    let error = problem(&path);
+    for word in words {
+        assert!(error.contains(word), "{word:?} is missing in: {error}");
+    }
+}
+
+/// Taking apart and putting together is no damage.
+#[test]
+fn an_edited_file_is_read_if_nothing_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let network = model(Blocks::Population, 3);
+    network.save(&path, &Value::Null).unwrap();
+    Parts::of(&path).write(&path);
+    assert_same(&network, &Network::load(&path).unwrap().0);
+}
+
+#[test]
+fn a_wrong_pattern_is_refused() {
+    let (indptr, indices) = ("recurrent.indptr", "recurrent.indices");
+    let nnz = model(Blocks::Population, 3).wiring().recurrent().nnz();
+    damaged(|parts| parts.set(indptr, 0, 1i64.to_le_bytes()), &[indptr, "indptr[0] is 1, but should be 0"]);
+    damaged(|parts| parts.set(indptr, 4, 1000i64.to_le_bytes()), &[indptr, "indptr[4] is 1000"]);
+    damaged(|parts| parts.set(indptr, 6, 1i64.to_le_bytes()), &[indptr, "indptr[6] is 1, but should be from"]);
+    damaged(|parts| parts.set(indptr, 5, (-1i64).to_le_bytes()), &[indptr, "-1 is negative"]);
+    damaged(|parts| parts.set(indptr, 10, (nnz as i64 - 1).to_le_bytes()), &[indptr, "indptr[10]", &nnz.to_string()]);
+    damaged(|parts| parts.set(indices, nnz - 1, 10i32.to_le_bytes()), &[indices, "column 10", "only 10 columns"]);
+    damaged(|parts| parts.set(indices, 0, (-2i32).to_le_bytes()), &[indices, "column -2 is negative"]);
+    // the first row of this model has several entries
+    assert!(model(Blocks::Population, 3).wiring().recurrent().row(0).len() > 1);
+    damaged(|parts| parts.swap::<4>(indices, 0, 1), &[indices, "row 0", "rise strictly"]);
+    damaged(|parts| parts.tensors.get_mut(indices).unwrap().2.copy_within(0..4, 4), &[indices, "rise strictly"]);
+    damaged(|parts| parts.reshape(indptr, &[0]), &[indptr]);
+    damaged(|parts| parts.reshape(indptr, &[1]), &[indptr]);
+    damaged(|parts| parts.reshape(indices, &[nnz - 1]), &[indices]);
+}
+
+#[test]
+fn wrong_signs_and_populations_are_refused() {
+    let (sign, start) = ("dale.sign", "population.start");
+    damaged(|parts| parts.set(sign, 2, (-1i8).to_le_bytes()), &[sign, "neurons 0 and 2", "`exc`", "differ"]);
+    damaged(|parts| parts.set(sign, 5, 2i8.to_le_bytes()), &[sign, "neuron 5", "\"2\" is no sign"]);
+    damaged(|parts| parts.reshape(sign, &[9]), &[sign, "[9]", "[10] would be right"]);
+    damaged(|parts| parts.set(start, 0, 1i64.to_le_bytes()), &[start, "from 0 to 10"]);
+    damaged(|parts| parts.set(start, 1, 0i64.to_le_bytes()), &[start, "from 0 to 10"]);
+    damaged(|parts| parts.set(start, 1, 9i64.to_le_bytes()), &[start, "from 0 to 10"]);
+    damaged(|parts| parts.set(start, 1, (-5i64).to_le_bytes()), &[start, "from 0 to 10"]);
+    damaged(|parts| parts.set(start, 1, 6i64.to_le_bytes()), &[sign, "neurons 0 and 5", "`exc`"]);
+    for end in [9i64, 11, i64::MAX] {
+        damaged(|parts| parts.set(start, 3, end.to_le_bytes()), &[start, "from 0 to 10"]);
+    }
+    damaged(|parts| parts.reshape(start, &[3]), &[start, "[3]", "[4] would be right"]);
+    damaged(|parts| parts.metadata["populations"] = json!(["exc", "inh"]), &[start, "[4]", "[3] would be right"]);
+    damaged(|parts| parts.metadata["populations"] = json!(["exc", "exc", "free"]), &["\"exc\"", "unique"]);
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    for (name, at) in [
+        ("recurrent.values", 4),
+        ("recurrent.bias", 9),
+        ("input.weight", 0),
+        ("readout.weight", 1),
+        ("readout.bias", 2),
+    ] {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let element = format!("element {at}");
+            damaged(|parts| parts.set(name, at, value.to_le_bytes()), &[name, &element, "not a finite number"]);
+        }
+    }
+}
+
+#[test]
+fn weights_outside_their_block_are_refused() {
+    // neuron 0 is of the first population, and so has input 0 and output 0 alone
+    damaged(
+        |parts| parts.set("input.weight", 1, 0.5f32.to_le_bytes()),
+        &["input.weight", "[0, 1] is 0.5", "outside its block"],
+    );
+    damaged(
+        |parts| parts.set("readout.weight", 10, (-2.0f32).to_le_bytes()),
+        &["readout.weight", "[1, 0] is -2", "outside its block"],
+    );
+    // two channels for three populations
+    damaged(|parts| parts.reshape("input.weight", &[10, 2]), &["input", "one channel a population: 3 not 2"]);
+}
+
+#[test]
+fn missing_and_mistyped_tensors_are_refused() {
+    let names: Vec<String> = {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        model(Blocks::Dense, 3).save(&path, &Value::Null).unwrap();
+        Parts::of(&path).tensors.into_keys().collect()
+    };
+    assert_eq!(names.len(), 9);
+    for name in &names {
+        damaged(|parts| drop(parts.tensors.remove(name)), &["has no tensor", name]);
+        let wrong = |parts: &mut Parts| {
+            let tensor = parts.tensors.get_mut(name).unwrap();
+            let elements = tensor.1.iter().product::<usize>();
+            (tensor.0, tensor.2) = (Dtype::F64, vec![0; elements * 8]);
+        };
+        damaged(wrong, &[name, "F64", "would be right"]);
+    }
+    for (name, shape) in [
+        ("recurrent.values", &[3][..]),
+        ("recurrent.bias", &[10, 1]),
+        ("input.weight", &[3, 3]),
+        ("readout.weight", &[3, 11]),
+        ("readout.weight", &[3, 10, 1]),
+        ("readout.bias", &[2]),
+    ] {
+        damaged(|parts| parts.reshape(name, shape), &[name, &format!("{shape:?}"), "would be right"]);
+    }
+    damaged(|parts| parts.reshape("input.weight", &[30]), &["input"]);
+    damaged(|parts| parts.reshape("readout.weight", &[]), &["readout"]);
+    damaged(|parts| parts.reshape("readout.weight", &[0, 10]), &["readout"]);
+}
+
+#[test]
+fn wrong_metadata_are_refused() {
+    damaged(|parts| parts.metadata["version"] = json!(2), &["version 2", "reads up to 1", "newer"]);
+    damaged(|parts| parts.metadata["version"] = json!("one"), &["not a daleian model"]);
+    damaged(|parts| parts.metadata["format"] = json!("notes"), &["\"notes\"", "daleian-model"]);
+    damaged(|parts| parts.metadata["cell"]["activation"] = json!("swish"), &["metadata", "swish", "tanh"]);
+    damaged(|parts| parts.metadata["readout"]["activation"] = json!("relu"), &["readout.activation", "tanh"]);
+    damaged(|parts| drop(parts.metadata.as_object_mut().unwrap().remove("populations")), &["metadata", "populations"]);
+    damaged(|parts| parts.metadata = json!([1, 2]), &["not a daleian model"]);
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model(Blocks::Dense, 3).save(&path, &Value::Null).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 1, 8, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = problem(&path);
+        assert!(error.contains("not a whole safetensors file"), "{length} bytes: {error}");
+    }
+    fs::write(&path, [whole, vec![0; 4]].concat()).unwrap();
+    assert!(problem(&path).contains("safetensors"), "bytes at the end");
+    fs::write(&path, "pre,post,weight\n1,2,0.5\n").unwrap();
+    assert!(problem(&path).contains("not a whole safetensors file"));
+    // somebody else's safetensors
+    let tensors = [("weight", TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap())];
+    fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    assert!(problem(&path).contains("not written by daleian"));
+
+    let refused = |result: Result<(Network, Value)>| {
+        let error = result.err().expect("this should be refused");
+        assert!(matches!(&error, Error::Io { .. }) && error.to_string().contains("cannot read"), "{error}");
+    };
+    refused(Network::load(folder.path()));
+    refused(Network::load(folder.path().join("nowhere.safetensors")));
+}
+
+/// No cut and no flipped byte makes the reader panic.
+#[test]
+fn random_damage_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model(Blocks::Population, 3).save(&path, &Value::Null).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, bytes).unwrap();
+        drop(Network::load(&path));
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_when_saving() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nowhere").join("model.safetensors");
+    let error = model(Blocks::Dense, 3).save(&path, &Value::Null).unwrap_err().to_string();
+    assert!(error.contains("nowhere") && error.contains("cannot write"), "{error}");
+    assert!(!path.exists());
+}
+
+/// A tensor without elements may claim any other size; nothing may be made of that size before it is checked.
+#[test]
+#[ignore = "fails: Network::read makes the dense pattern of U from the claimed columns before it checks the rows"]
+fn huge_claims_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (name, shape) in [("input.weight", [0, 1 << 40]), ("readout.weight", [1 << 40, 0])] {
+        model(Blocks::Dense, 3).save(&path, &Value::Null).unwrap();
+        let mut parts = Parts::of(&path);
+        parts.reshape(name, &shape);
+        parts.write(&path);
+        let error = problem(&path);
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+/// The table gives the pattern's arrays one dimension.
+#[test]
+#[ignore = "fails: Network::read asks for `recurrent.indptr` and `recurrent.indices` in any shape"]
+fn a_pattern_in_another_shape_is_refused() {
+    let shape = |name: &'static str| move |parts: &mut Parts| parts.tensors.get_mut(name).unwrap().1.push(1);
+    damaged(shape("recurrent.indptr"), &["recurrent.indptr", "[11, 1]"]);
+    damaged(shape("recurrent.indices"), &["recurrent.indices"]);
+}
+
+/// `parameter_mut` lets a caller store -0.0, which no saved W may hold.
+#[test]
+#[ignore = "fails: Network::save writes W as it is"]
+fn no_negative_zero_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let mut network = model(Blocks::Dense, 3);
+    network.parameter_mut(ParameterName::RecurrentWeights)[0] = -0.0;
+    network.save(&path, &Value::Null).unwrap();
+    let values = floats(&Parts::of(&path).tensors["recurrent.values"].2);
+    assert_eq!(values[0].to_bits(), 0);
+}

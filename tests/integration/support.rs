@@ -1,0 +1,35 @@
+//! What several promises need: small networks, data, trainers, and how to compare bits.
+
+use daleian::Isa;
+use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec};
+use daleian::task::{Data, FlipFlop, Task};
+
+/// The instruction set that the tests run with.
+pub fn isa() -> Isa {
+    Isa::choose().unwrap()
+}
+
+/// Excitatory, inhibitory and unconstrained neurons, connected by one rule.
+pub fn connectome(sizes: [usize; 3], connection: ConnectionSpec, seed: u64) -> Connectome {
+    let named = [("exc", Sign::Excitatory), ("inh", Sign::Inhibitory), ("free", Sign::Unconstrained)];
+    let populations: Vec<PopulationSpec> =
+        named.iter().zip(sizes).map(|(&(name, sign), size)| PopulationSpec::new(name, size, sign)).collect();
+    Connectome::from_rules(&populations, &[connection], seed).unwrap()
+}
+
+/// A network of the default cell with dense input and readout.
+pub fn network(connectome: &Connectome, channels: usize, outputs: usize, seed: u64) -> Network {
+    let (input, readout) = ((channels, InputSpec::default()), (outputs, ReadoutSpec::default()));
+    Network::new(connectome, CellSpec::default(), input, readout, &InitSpec::default(), seed).unwrap()
+}
+
+/// A flip-flop of one channel.
+pub fn flip_flop(steps: usize, train_samples: usize, test_samples: usize) -> Data {
+    FlipFlop { channels: 1, steps, probability: 0.2, train_samples, test_samples }.generate(7).unwrap()
+}
+
+/// The bits of every parameter, in the order of [`ParameterName::ALL`].
+pub fn bits(parameters: &Parameters) -> Vec<Vec<u32>> {
+    ParameterName::ALL.map(|name| parameters.get(name).iter().map(|x| x.to_bits()).collect()).into()
+}
