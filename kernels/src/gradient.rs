@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::isa::Isa;
-use crate::operand::{check_lanes, with_groups};
+use crate::operand::check_lanes;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
 
@@ -16,16 +16,23 @@ pub struct Outer<'a> {
     pub states: &'a [f32],
 }
 
-/// Time steps that one pass over the entries takes together: their δ stay in registers.
-pub const MAX_STEPS: usize = 4;
+/// Vectors of δ that one pass over the entries keeps in registers, beside sixteen sums.
+const VECTORS: usize = 4;
+
+/// Time steps that one pass over the entries adds for a tile of `lanes`: narrow tiles take several, so that the index
+/// and the folding of a sum are shared by as many products as in a wide one.
+pub fn steps_per_pass(lanes: usize) -> usize {
+    (VECTORS * WIDTH / lanes).max(1)
+}
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.
 ///
 /// `gradient` holds the entries of `rows`. Each entry adds its products over time and vectors of lanes into one
-/// vector, folds that, and adds the sum: the order depends on the number of steps and lanes alone.
+/// vector, folds that, and adds the sum, [`steps_per_pass`] steps at a time: the order depends on the number of steps
+/// and lanes alone.
 ///
 /// # Panics
-/// If a shape does not fit, or with more than [`MAX_STEPS`] steps.
+/// If a shape does not fit.
 pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, steps: &[Outer], gradient: &mut [f32]) {
     check_lanes(lanes);
     assert!(rows.start <= rows.end && rows.end <= pattern.rows(), "rows {rows:?} of {pattern:?}");
@@ -35,14 +42,19 @@ pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, 
         assert_eq!(step.states.len(), pattern.cols() * lanes, "states are [cols, lanes]");
     }
     let gradient = gradient.as_mut_ptr();
-    with_groups!(lanes, G => match *steps {
-        [] => {}
-        [a] => isa.run(Rows::<G, 1> { rows, pattern, steps: [a], gradient }),
-        [a, b] => isa.run(Rows::<G, 2> { rows, pattern, steps: [a, b], gradient }),
-        [a, b, c] => isa.run(Rows::<G, 3> { rows, pattern, steps: [a, b, c], gradient }),
-        [a, b, c, d] => isa.run(Rows::<G, 4> { rows, pattern, steps: [a, b, c, d], gradient }),
-        _ => panic!("{} steps in one pass, at most {MAX_STEPS}", steps.len()),
-    });
+    for steps in steps.chunks(steps_per_pass(lanes)) {
+        match (lanes / WIDTH, steps) {
+            (1, &[a]) => isa.run(Rows::<1, 1> { rows, pattern, steps: [a], gradient }),
+            (1, &[a, b]) => isa.run(Rows::<1, 2> { rows, pattern, steps: [a, b], gradient }),
+            (1, &[a, b, c]) => isa.run(Rows::<1, 3> { rows, pattern, steps: [a, b, c], gradient }),
+            (1, &[a, b, c, d]) => isa.run(Rows::<1, 4> { rows, pattern, steps: [a, b, c, d], gradient }),
+            (2, &[a]) => isa.run(Rows::<2, 1> { rows, pattern, steps: [a], gradient }),
+            (2, &[a, b]) => isa.run(Rows::<2, 2> { rows, pattern, steps: [a, b], gradient }),
+            (3, &[a]) => isa.run(Rows::<3, 1> { rows, pattern, steps: [a], gradient }),
+            (4, &[a]) => isa.run(Rows::<4, 1> { rows, pattern, steps: [a], gradient }),
+            _ => unreachable!("chunks of at most {} steps", steps_per_pass(lanes)),
+        }
+    }
 }
 
 struct Rows<'a, const G: usize, const T: usize> {
@@ -58,7 +70,6 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let mut out = self.gradient;
-        let indices = self.pattern.indices();
         for row in self.rows.clone() {
             let mut delta = [[s.splat(0.0); G]; T];
             for (step, delta) in self.steps.iter().zip(&mut delta) {
@@ -67,21 +78,68 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
                     *delta = unsafe { s.load(step.delta.as_ptr().add((row * G + g) * WIDTH)) };
                 }
             }
-            for &col in &indices[self.pattern.entries(row)] {
-                let mut acc = s.splat(0.0);
-                // SAFETY: an index of the pattern is below `cols`, so its row of 16 G states can be read; the output
-                // has one element an entry of the rows, which `gradient` checked.
+            for cols in self.pattern.row(row).chunks(WIDTH) {
+                // SAFETY: the columns are of the pattern, and the output has one element an entry of the rows.
                 unsafe {
-                    for (step, delta) in self.steps.iter().zip(&delta) {
-                        let states = step.states.as_ptr().add(col as usize * (WIDTH * G));
-                        for (g, &delta) in delta.iter().enumerate() {
-                            acc = s.mul_add(delta, s.load(states.add(g * WIDTH)), acc);
-                        }
+                    if let Ok(cols) = cols.try_into() {
+                        let sums = self.sixteen(s, &delta, cols);
+                        s.store(out, s.add(s.load(out), sums));
+                    } else {
+                        let sums = self.fewer(s, &delta, cols);
+                        s.store_first(out, s.add(s.load_first(out, cols.len()), sums), cols.len());
                     }
-                    *out += s.sum(acc);
-                    out = out.add(1);
+                    out = out.add(cols.len());
                 }
             }
         }
+    }
+}
+
+impl<const G: usize, const T: usize> Rows<'_, G, T> {
+    /// The sums of sixteen entries, one a lane. Their number is known, so that all sums stay in registers.
+    ///
+    /// # Safety
+    /// The columns are of the pattern, and `gradient` checked the steps.
+    #[inline(always)]
+    unsafe fn sixteen<S: Simd>(&self, s: S, delta: &[[S::V; G]; T], cols: &[u32; WIDTH]) -> S::V {
+        let mut products = [s.splat(0.0); WIDTH];
+        for (product, &col) in products.iter_mut().zip(cols) {
+            // SAFETY: as the caller promises.
+            *product = unsafe { self.product(s, delta, col) };
+        }
+        s.sums(products)
+    }
+
+    /// The sums of fewer than sixteen entries in the first lanes, made in the same way.
+    ///
+    /// # Safety
+    /// As [`sixteen`](Self::sixteen).
+    #[inline(always)]
+    unsafe fn fewer<S: Simd>(&self, s: S, delta: &[[S::V; G]; T], cols: &[u32]) -> S::V {
+        let mut products = [s.splat(0.0); WIDTH];
+        for (product, &col) in products.iter_mut().zip(cols) {
+            // SAFETY: as the caller promises.
+            *product = unsafe { self.product(s, delta, col) };
+        }
+        s.sums(products)
+    }
+
+    /// Σ_t Σ_g δ_t r_t of the entry in column `col`, still a vector of lanes.
+    ///
+    /// # Safety
+    /// As [`sixteen`](Self::sixteen).
+    #[inline(always)]
+    unsafe fn product<S: Simd>(&self, s: S, delta: &[[S::V; G]; T], col: u32) -> S::V {
+        let mut acc = s.splat(0.0);
+        for (step, delta) in self.steps.iter().zip(delta) {
+            // SAFETY: a column of the pattern is below `cols`, so its row of 16 G states can be read.
+            unsafe {
+                let states = step.states.as_ptr().add(col as usize * (WIDTH * G));
+                for (g, &delta) in delta.iter().enumerate() {
+                    acc = s.mul_add(delta, s.load(states.add(g * WIDTH)), acc);
+                }
+            }
+        }
+        acc
     }
 }

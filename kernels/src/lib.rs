@@ -23,7 +23,7 @@ pub use activation::{Activation, activate, scale_by_slope};
 pub use adjoint::{Adjoint, adjoint};
 pub use aligned::Aligned;
 pub use forward::{Forward, forward};
-pub use gradient::{MAX_STEPS, Outer, gradient};
+pub use gradient::{Outer, gradient, steps_per_pass};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
 pub use operand::{MAX_LANES, Operand};

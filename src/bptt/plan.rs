@@ -2,7 +2,7 @@
 //!
 //! Nothing here may depend on the number of threads: the plan fixes the order of every sum, and so the bits.
 
-use daleian_kernels::{MAX_LANES, MAX_STEPS, WIDTH};
+use daleian_kernels::{MAX_LANES, WIDTH};
 
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
@@ -25,8 +25,6 @@ pub struct Plan {
     pub tiles: Vec<Lanes>,
     /// Whether each tile sums its own gradient, so that tiles run apart (else they run one after the other).
     pub apart: bool,
-    /// Time steps that one pass over the stored entries adds to the gradient.
-    pub steps_together: usize,
     /// The rows of W and U, cut for threads; `None` where a time step is too little work to share.
     pub forward: Option<Partition>,
     /// The rows of Wᵀ, cut for threads.
@@ -53,7 +51,7 @@ impl Plan {
         let forward = shared.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
         let backward = transposed.filter(|_| shared);
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
-        Self { tiles, apart, steps_together: MAX_STEPS, forward, backward }
+        Self { tiles, apart, forward, backward }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::array;
 
-use daleian_kernels::{Aligned, Isa, MAX_STEPS, Outer};
+use daleian_kernels::{Aligned, Isa, Outer, steps_per_pass};
 
 use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
@@ -70,6 +70,14 @@ impl Context<'_> {
     }
 }
 
+/// Steps that the narrowest tile adds to the gradient in one pass.
+const MOST_STEPS: usize = 4;
+
+/// Steps of δ that are kept: those of one pass over the entries, and the one under way.
+fn slots(lanes: Lanes) -> usize {
+    steps_per_pass(lanes.stored) + 1
+}
+
 /// Slot `k` of a buffer of equal slots.
 fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
     &buffer[k * size..][..size]
@@ -89,7 +97,7 @@ impl Tile {
             states: Aligned::zeros(if training { steps } else { 1 } * neurons),
             rates: Aligned::zeros(if wiring.rectified() || !training { 2 * neurons } else { 0 }),
             output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
-            delta: Aligned::zeros(if training { (MAX_STEPS + 1) * neurons } else { wiring.outputs() * lanes.stored }),
+            delta: Aligned::zeros(if training { slots(lanes) * neurons } else { wiring.outputs() * lanes.stored }),
             training,
             rate_decay: Aligned::default(),
             gradients: Parameters::default(),
@@ -177,14 +185,14 @@ impl Tile {
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
-        let slots = MAX_STEPS + 1;
+        let slots = slots(self.lanes);
         let every_step = matches!(self.target, Target::Series { .. });
         let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
         if context.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
             self.rate_decay[..self.lanes.used].fill(context.rate_decay);
         }
-        let together = context.plan.steps_together;
+        let together = steps_per_pass(self.lanes.stored);
         // δ of the steps `flushed..` (counted downward) are already in the gradient
         let mut flushed = context.steps;
         for t in (0..context.steps).rev() {
@@ -207,11 +215,11 @@ impl Tile {
                     delta: slot(&self.delta, k % slots, size),
                     states: slot(&self.states, before, size),
                 };
-                let pairs: [Outer; MAX_STEPS] = array::from_fn(|k| {
+                let pairs: [Outer; MOST_STEPS] = array::from_fn(|k| {
                     let k = (t + 1 + k).min(context.steps - 1);
                     outer(k, k.saturating_sub(1))
                 });
-                let with_input: [Outer; MAX_STEPS] = array::from_fn(|k| {
+                let with_input: [Outer; MOST_STEPS] = array::from_fn(|k| {
                     let k = (t + 1 + k).min(context.steps - 1);
                     Outer { delta: slot(&self.delta, k % slots, size), states: slot(&self.input, k, inputs) }
                 });

@@ -159,8 +159,7 @@ impl Backward {
 impl Step<'_> {
     /// Adds what a few time steps contribute to dW, dU and db. Empty vectors of `gradients` are frozen parameters.
     ///
-    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input; at most
-    /// [`kernels::MAX_STEPS`] of each.
+    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input.
     pub fn add_gradients(&self, recurrent: &[Outer], input: &[Outer], gradients: &mut Parameters) {
         let wiring = &self.network.wiring;
         let frozen = [gradients.recurrent.is_empty(), gradients.input.is_empty(), gradients.bias.is_empty()];

@@ -152,4 +152,29 @@ impl Simd for Avx2 {
         // SAFETY: the token proves that the features are present.
         unsafe { sum8(_mm256_add_ps(a[0], a[1])) }
     }
+    #[inline(always)]
+    fn sums(self, a: [Self::V; 16]) -> Self::V {
+        /// The sums of eight half vectors over the two quads of each, added.
+        #[inline(always)]
+        fn eight(a: &[[__m256; 2]], half: usize) -> __m256 {
+            let (x, y) = (quads(&a[..4], half), quads(&a[4..], half));
+            // SAFETY: only reached through a token, which proves that the features are present.
+            unsafe { _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(x, y), _mm256_permute2f128_ps::<0x31>(x, y)) }
+        }
+        /// Each 128-bit part of the result holds the sums of four half vectors over the quad of that part.
+        #[inline(always)]
+        fn quads(a: &[[__m256; 2]], half: usize) -> __m256 {
+            let (a, b, c, d) = (a[0][half], a[1][half], a[2][half], a[3][half]);
+            // SAFETY: only reached through a token, which proves that the features are present.
+            unsafe {
+                let x = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                let y = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                let (x, y) = (_mm256_castps_pd(x), _mm256_castps_pd(y));
+                let (low, high) = (_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y));
+                _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+            }
+        }
+        let (low, high) = (&a[..8], &a[8..]);
+        self.add([eight(low, 0), eight(high, 0)], [eight(low, 1), eight(high, 1)])
+    }
 }

@@ -128,4 +128,29 @@ impl Simd for Avx512 {
             super::avx2::sum8(a)
         }
     }
+    #[inline(always)]
+    fn sums(self, a: [__m512; 16]) -> __m512 {
+        /// Each 128-bit part of the result holds the sums of four vectors over the quad of that part.
+        #[inline(always)]
+        fn quads(a: &[__m512]) -> __m512 {
+            // SAFETY: only reached through a token, which proves that the features are present.
+            unsafe {
+                let x = _mm512_add_ps(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
+                let y = _mm512_add_ps(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
+                let (x, y) = (_mm512_castps_pd(x), _mm512_castps_pd(y));
+                let (low, high) = (_mm512_unpacklo_pd(x, y), _mm512_unpackhi_pd(x, y));
+                _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+            }
+        }
+        /// Neighbouring 128-bit parts added: those of `x`, then those of `y`.
+        #[inline(always)]
+        fn fold(x: __m512, y: __m512) -> __m512 {
+            // SAFETY: only reached through a token, which proves that the features are present.
+            unsafe {
+                let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(x, y);
+                _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(x, y))
+            }
+        }
+        fold(fold(quads(&a[..4]), quads(&a[4..8])), fold(quads(&a[8..12]), quads(&a[12..])))
+    }
 }

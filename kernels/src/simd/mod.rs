@@ -85,4 +85,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
     /// The sum over the lanes, as ((0+8)+(4+12)) ...: halves folded onto each other, 16 to 8 to 4 to 2 to 1.
     fn sum(self, a: Self::V) -> f32;
+    /// The sums over the lanes of sixteen vectors, one a lane. In each vector, with quads of lanes q0 to q3, a quad is
+    /// (0+2)+(1+3), and the sum (q0+q1)+(q2+q3).
+    fn sums(self, a: [Self::V; 16]) -> Self::V;
 }

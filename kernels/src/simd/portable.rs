@@ -127,4 +127,12 @@ impl Simd for Portable {
         }
         x[0]
     }
+    #[inline(always)]
+    fn sums(self, a: [f32x16; 16]) -> f32x16 {
+        f32x16::from(a.map(|a| {
+            let x = a.to_array();
+            let quad = |q: usize| (x[4 * q] + x[4 * q + 2]) + (x[4 * q + 1] + x[4 * q + 3]);
+            (quad(0) + quad(1)) + (quad(2) + quad(3))
+        }))
+    }
 }
