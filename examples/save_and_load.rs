@@ -13,7 +13,7 @@
 
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
-use serde_json::json;
+use daleian::serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let populations =
@@ -24,12 +24,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("model.safetensors");
-    // Notes of your own travel along; a run of the command line puts its whole configuration here.
-    network.save(&path, &json!({ "made-by": "the example" }))?;
+    network.save(&path)?;
     println!("wrote {} bytes", std::fs::metadata(&path)?.len());
 
-    let (loaded, notes) = Network::load(&path)?;
+    let loaded = Network::load(&path)?;
     assert_eq!(loaded.parameters(), network.parameters());
+
+    // Notes of your own can travel along; a run of the command line puts its whole configuration here.
+    network.save_with(&path, &json!({ "made-by": "the example" }))?;
+    let (_, notes) = Network::load_with(&path)?;
     println!("read it again: {notes}");
 
     // Row i holds what neuron i hears.

@@ -32,14 +32,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             input[world] = target[world] - cursor[world];
         }
         stepper.step(&mut state, &input);
-        // row k of a buffer begins at k * stride: the readout of all worlds lies in the first
-        let stride = state.stride();
-        let output = &state.readout()[..WORLDS];
-        for (cursor, output) in cursor.iter_mut().zip(output) {
-            *cursor += 0.1 * output;
+        for (world, cursor) in cursor.iter_mut().enumerate() {
+            *cursor += 0.1 * state.output(0, world);
         }
         if time == 50 {
-            // The state is yours to change between steps: silence the inhibitory neurons in every world.
+            // The state is yours to change between steps: silence the inhibitory neurons in every world. Row i of a
+            // buffer, one float a world and some padding, begins at i * stride.
+            let stride = state.stride();
             for neuron in network.wiring().populations()[1].neurons.clone() {
                 state.rates_mut()[neuron * stride..][..stride].fill(0.0);
             }

@@ -79,10 +79,14 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("model.safetensors");
 //!
-//! // the second argument is any JSON to keep with the model; scipy and torch read the file as it is
-//! network.save(&path, &serde_json::json!({ "note": "trained today" }))?;
-//! let (loaded, notes) = Network::load(&path)?;
+//! // scipy and torch read the file as it is
+//! network.save(&path)?;
+//! let loaded = Network::load(&path)?;
 //! assert_eq!(loaded.parameters(), network.parameters());
+//!
+//! // any JSON travels along
+//! network.save_with(&path, &daleian::serde_json::json!({ "note": "trained today" }))?;
+//! let (_, notes) = Network::load_with(&path)?;
 //! assert_eq!(notes["note"], "trained today");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -106,9 +110,8 @@
 //!     // [channels, lanes]: channel 0 of each lane, then channel 1
 //!     let input = [0.1 * t as f32, 0.2, 0.3, 1.0, 1.0, 1.0];
 //!     stepper.step(&mut state, &input);
-//!     // neuron i in lane k is at i * stride + k
-//!     let rate = state.rates()[4 * state.stride() + 2];
-//!     let output = state.readout()[2];
+//!     // of neuron 4 and output 0 in the third lane; `rates` and `readout` give all at once
+//!     let (rate, output) = (state.rate(4, 2), state.output(0, 2));
 //!     assert!(rate >= 0.0 && output.is_finite());
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -155,3 +158,6 @@ pub mod train;
 
 pub use daleian_kernels::Isa;
 pub use error::{Error, Result};
+/// The JSON of [`Network::save_with`](network::Network::save_with) and
+/// [`load_with`](network::Network::load_with).
+pub use serde_json;

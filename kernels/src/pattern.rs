@@ -80,15 +80,7 @@ impl Pattern {
     /// # Errors
     /// If one of them does not hold; the error says which, and where.
     pub fn new(rows: usize, cols: usize, indptr: Vec<usize>, indices: Vec<u32>) -> Result<Self, PatternError> {
-        for (what, value, limit) in [
-            ("the number of rows", rows, SIZE_LIMIT),
-            ("the number of columns", cols, SIZE_LIMIT),
-            ("the number of entries", indices.len(), u32::MAX as usize),
-        ] {
-            if value > limit {
-                return Err(PatternError::TooLarge { what, value, limit });
-            }
-        }
+        check_sizes(rows, cols, indices.len())?;
         if indptr.len() != rows + 1 {
             return Err(PatternError::IndptrLength { got: indptr.len(), rows });
         }
@@ -99,13 +91,16 @@ impl Pattern {
             let expected = format!("{}, the number of entries", indices.len());
             return Err(PatternError::Indptr { at: rows, got: indptr[rows], expected });
         }
+        // All of `indptr` first: with a wrong one the entries would be blamed on the wrong row.
         for row in 0..rows {
             let (start, end) = (indptr[row], indptr[row + 1]);
             if end < start || end > indices.len() {
                 let expected = format!("from {start} to {}", indices.len());
                 return Err(PatternError::Indptr { at: row + 1, got: end, expected });
             }
-            let entries = &indices[start..end];
+        }
+        for row in 0..rows {
+            let entries = &indices[indptr[row]..indptr[row + 1]];
             if let Some(pair) = entries.windows(2).find(|pair| pair[0] >= pair[1]) {
                 return Err(PatternError::NotAscending { row, before: pair[0], col: pair[1] });
             }
@@ -116,14 +111,23 @@ impl Pattern {
         Ok(Self { rows, cols, indptr, indices })
     }
 
+    /// Every entry present, for sizes from outside.
+    ///
+    /// # Errors
+    /// If there are too many rows, columns or entries; nothing of that size is allocated.
+    pub fn try_dense(rows: usize, cols: usize) -> Result<Self, PatternError> {
+        check_sizes(rows, cols, rows.saturating_mul(cols))?;
+        let indptr = (0..=rows).map(|row| row * cols).collect();
+        let indices = (0..rows).flat_map(|_| 0..cols as u32).collect();
+        Self::new(rows, cols, indptr, indices)
+    }
+
     /// Every entry present.
     ///
     /// # Panics
-    /// If `rows * cols` is 2^32 or more.
+    /// If `rows` or `cols` is 2^31 or more, or `rows * cols` 2^32 or more.
     pub fn dense(rows: usize, cols: usize) -> Self {
-        let indptr = (0..=rows).map(|row| row * cols).collect();
-        let indices = (0..rows).flat_map(|_| 0..cols as u32).collect();
-        Self::new(rows, cols, indptr, indices).expect("a dense pattern below the size limits")
+        Self::try_dense(rows, cols).unwrap_or_else(|error| panic!("a dense pattern of {rows} × {cols}: {error}"))
     }
 
     /// No entry at all.
@@ -191,6 +195,19 @@ impl Pattern {
     }
 }
 
+fn check_sizes(rows: usize, cols: usize, entries: usize) -> Result<(), PatternError> {
+    for (what, value, limit) in [
+        ("the number of rows", rows, SIZE_LIMIT),
+        ("the number of columns", cols, SIZE_LIMIT),
+        ("the number of entries", entries, u32::MAX as usize),
+    ] {
+        if value > limit {
+            return Err(PatternError::TooLarge { what, value, limit });
+        }
+    }
+    Ok(())
+}
+
 impl std::fmt::Debug for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pattern {{ {} × {}, {} entries }}", self.rows, self.cols, self.nnz())
@@ -224,5 +241,32 @@ mod tests {
         assert!(matches!(new(&[0, 0, 2], &[1, 1]), NotAscending { row: 1, before: 1, col: 1 }));
         assert!(matches!(new(&[0, 0, 2], &[2, 1]), NotAscending { row: 1, before: 2, col: 1 }));
         assert!(matches!(Pattern::new(usize::MAX, 1, vec![0], vec![]), Err(TooLarge { .. })));
+        // the first row is wrong only because `indptr` is, further down
+        let late = Pattern::new(3, 4, vec![0, 3, 2, 3], vec![0, 2, 1]);
+        assert!(matches!(late, Err(Indptr { at: 2, got: 2, .. })));
+    }
+
+    #[test]
+    fn refuses_dense_patterns_that_are_too_large() {
+        for (rows, cols, culprit) in [
+            (0, 1 << 32, "the number of columns"),
+            (1 << 40, 0, "the number of rows"),
+            (1, (1 << 32) + 1, "the number of columns"),
+            (1 << 16, 1 << 16, "the number of entries"),
+            (usize::MAX, usize::MAX, "the number of rows"),
+        ] {
+            let error = Pattern::try_dense(rows, cols).unwrap_err();
+            assert!(
+                matches!(error, PatternError::TooLarge { what, .. } if what == culprit),
+                "{rows} × {cols}: {error}"
+            );
+        }
+        assert_eq!(Pattern::dense(3, 0), Pattern::empty(3, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "a dense pattern of 65536 × 65536: the number of entries is 4294967296, but at most")]
+    fn a_dense_pattern_that_is_too_large_is_a_broken_contract() {
+        Pattern::dense(1 << 16, 1 << 16);
     }
 }

@@ -1,6 +1,5 @@
 //! `daleian evaluate MODEL DATA.npz`.
 
-use std::io::Cursor;
 use std::process::ExitCode;
 
 use daleian::Result;
@@ -27,7 +26,7 @@ struct Found {
 
 pub fn run(args: args::Evaluate) -> Result<ExitCode> {
     let isa = isa()?;
-    let (network, _) = Network::load(&args.model)?;
+    let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Test)?;
     let (summary, outputs) = on_threads(args.threads, || {
         let mut evaluation = Evaluation::new(&network, isa, objective.loss, &samples, BATCH);
@@ -37,10 +36,7 @@ pub fn run(args: args::Evaluate) -> Result<ExitCode> {
     })?;
     if let (Some(path), Some(outputs)) = (&args.outputs, &outputs) {
         let shape = [samples.samples(), samples.steps(), samples.outputs()];
-        write_atomic(path, |out| {
-            let zipped = write_npz(Cursor::new(Vec::new()), Compression::Deflated, &[("outputs", &shape, outputs)])?;
-            out.write_all(zipped.get_ref())
-        })?;
+        write_atomic(path, |out| write_npz(out, Compression::Deflated, &[("outputs", &shape, outputs)]).map(drop))?;
     }
     let found = Found {
         loss: summary.loss,

@@ -13,7 +13,7 @@ use super::{data, isa, on_threads, print, print_json, table};
 
 pub fn run(args: args::Gradient) -> Result<ExitCode> {
     let isa = isa()?;
-    let (network, _) = Network::load(&args.model)?;
+    let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Train)?;
     let (outcome, gradients, norm) = on_threads(args.threads, || {
         let (count, steps) = (samples.samples(), samples.steps());

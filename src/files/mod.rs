@@ -1,7 +1,7 @@
-//! Files that are whole or not there at all, and the tensors in them.
+//! Files that are either whole or absent, and files of named tensors.
 
 mod atomic;
 mod tensors;
 
 pub use atomic::{remove_stale, write_atomic};
-pub use tensors::{Tensor, TensorReader, write_tensors};
+pub use tensors::{Tensor, TensorData, TensorReader, write_tensors};

@@ -3,6 +3,8 @@
 //! `scipy.sparse.csr_matrix((recurrent.values, recurrent.indices, recurrent.indptr))` is W. Input and readout
 //! weights are stored dense; entries outside their blocks are 0.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,155 +37,164 @@ pub(crate) struct Header {
     pub run: Value,
 }
 
-/// The arrays of a model file that are not parameters in memory.
-pub(crate) struct Arrays {
-    indptr: Vec<i64>,
-    indices: Vec<i32>,
-    sign: Vec<i8>,
-    starts: Vec<i64>,
-    input: Vec<f32>,
-    readout: Vec<f32>,
-}
-
 impl Network {
-    /// Writes the network to `path`; `config`, the configuration of the run that made it (or null), goes into the
-    /// metadata.
+    /// Writes the network to `path`, as a file that [`load`](Self::load) reads, and scipy and torch too.
+    ///
+    /// A parameter of -0.0 is written as 0.0; all others come back to the bit.
     ///
     /// # Errors
     /// If the file cannot be written; whatever was there before is then still there.
-    pub fn save(&self, path: impl AsRef<Path>, config: &Value) -> Result<()> {
-        let header = self.header("daleian-model", config.clone(), Value::Null);
-        let arrays = self.arrays();
-        write_tensors(path.as_ref(), &to_json(&header), &self.tensors(&arrays))
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &Value::Null)
     }
 
-    /// Reads a network from a model or checkpoint file, with the configuration in its metadata (or null).
+    /// As [`save`](Self::save), with `config` in the metadata: any JSON, by `serde_json` (which this crate re-exports).
+    /// A run puts its whole configuration there.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_with(&self, path: impl AsRef<Path>, config: &Value) -> Result<()> {
+        self.write(path.as_ref(), "daleian-model", config.clone(), Value::Null, Vec::new())
+    }
+
+    /// Reads a network from a model or checkpoint file.
     ///
     /// # Errors
     /// If the file cannot be read, is not a model, is of a later version, or breaks an invariant; the error says
     /// which tensor, where, and what would be right.
-    pub fn load(path: impl AsRef<Path>) -> Result<(Self, Value)> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::load_with(path)?.0)
+    }
+
+    /// As [`load`](Self::load), with the JSON that was saved beside the network (null where there was none).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(path: impl AsRef<Path>) -> Result<(Self, Value)> {
         let (network, header, _) = Self::read(path.as_ref())?;
         Ok((network, header.config))
     }
 
-    pub(crate) fn header(&self, format: &str, config: Value, run: Value) -> Header {
-        let (input, readout) = self.wiring.specs();
-        Header {
+    /// Writes the network with the tensors of `more` behind its own.
+    pub(crate) fn write(&self, path: &Path, format: &str, config: Value, run: Value, more: Vec<Tensor>) -> Result<()> {
+        let (wiring, parameters) = (&self.wiring, &self.parameters);
+        let n = wiring.neurons();
+        let (input_spec, readout_spec) = wiring.specs();
+        let header = Header {
             format: format.into(),
             version: VERSION,
-            populations: self.wiring.populations().iter().map(|p| p.name.clone()).collect(),
-            cell: self.wiring.cell(),
-            input,
-            readout,
+            populations: wiring.populations().iter().map(|p| p.name.clone()).collect(),
+            cell: wiring.cell(),
+            input: input_spec,
+            readout: readout_spec,
             config,
             run,
-        }
-    }
-
-    pub(crate) fn arrays(&self) -> Arrays {
-        let wiring = &self.wiring;
-        let starts = wiring.populations().iter().map(|p| p.neurons.start).chain([wiring.neurons()]);
-        Arrays {
-            indptr: wiring.recurrent().indptr().iter().map(|&x| x as i64).collect(),
-            indices: wiring.recurrent().indices().iter().map(|&x| x as i32).collect(),
-            sign: wiring.signs(),
-            starts: starts.map(|x| x as i64).collect(),
-            input: dense(wiring.input(), &self.parameters.input),
-            readout: dense(wiring.readout(), &self.parameters.readout),
-        }
-    }
-
-    pub(crate) fn tensors<'a>(&'a self, arrays: &'a Arrays) -> Vec<Tensor<'a>> {
-        let (n, wiring, parameters) = (self.wiring.neurons(), &self.wiring, &self.parameters);
-        vec![
-            Tensor::i64("recurrent.indptr", &[n + 1], &arrays.indptr),
-            Tensor::i32("recurrent.indices", &[arrays.indices.len()], &arrays.indices),
-            Tensor::f32("recurrent.values", &[arrays.indices.len()], &parameters.recurrent),
-            Tensor::f32("recurrent.bias", &[n], &parameters.bias),
-            Tensor::i8("dale.sign", &[n], &arrays.sign),
-            Tensor::i64("population.start", &[arrays.starts.len()], &arrays.starts),
-            Tensor::f32("input.weight", &[n, wiring.channels()], &arrays.input),
-            Tensor::f32("readout.weight", &[wiring.outputs(), n], &arrays.readout),
-            Tensor::f32("readout.bias", &[wiring.outputs()], &parameters.readout_bias),
-        ]
+        };
+        let starts: Vec<usize> = wiring.populations().iter().map(|p| p.neurons.start).chain([n]).collect();
+        let signs = wiring.signs();
+        let input = dense(wiring.input(), &parameters.input);
+        let readout = dense(wiring.readout(), &parameters.readout);
+        let mut tensors = vec![
+            Tensor::vector("recurrent.indptr", wiring.recurrent().indptr()),
+            Tensor::vector("recurrent.indices", wiring.recurrent().indices()),
+            Tensor::vector("recurrent.values", &parameters.recurrent[..]),
+            Tensor::vector("recurrent.bias", &parameters.bias[..]),
+            Tensor::vector("dale.sign", &signs[..]),
+            Tensor::vector("population.start", &starts[..]),
+            Tensor::new("input.weight", &[n, wiring.channels()], &*input),
+            Tensor::new("readout.weight", &[wiring.outputs(), n], &*readout),
+            Tensor::vector("readout.bias", &parameters.readout_bias[..]),
+        ];
+        tensors.extend(more);
+        write_tensors(path, &tensors, &serde_json::to_value(&header).expect("settings are plain data"))
     }
 
     /// The network, the metadata, and the open file for what else is in it.
     pub(crate) fn read(path: &Path) -> Result<(Self, Header, TensorReader)> {
-        let wrong = |problem: String| Error::content(path, problem);
         let reader = TensorReader::open(path)?;
-        let header: Header = header(path, &reader)?;
-        let indptr = reader.i64("recurrent.indptr", None)?;
+        let header = header(&reader)?;
+        let vector = |name| Ok::<_, Error>([reader.length(name)?]);
+        let indptr = reader.i64("recurrent.indptr", &vector("recurrent.indptr")?)?;
+        let indptr: Vec<usize> = not_negative(&reader, "recurrent.indptr", indptr)?;
+        let indices = reader.i32("recurrent.indices", &vector("recurrent.indices")?)?;
+        let indices: Vec<u32> = not_negative(&reader, "recurrent.indices", indices)?;
         let n = indptr.len().saturating_sub(1);
-        let indices = reader.i32("recurrent.indices", None)?;
-        let count = |what: &str, value: i64| {
-            usize::try_from(value).map_err(|_| wrong(format!("`{what}`: {value} is negative")))
-        };
-        let indptr = indptr.iter().map(|&x| count("recurrent.indptr", x)).collect::<Result<Vec<_>>>()?;
-        let indices = indices
-            .iter()
-            .map(|&x| u32::try_from(x).map_err(|_| wrong(format!("`recurrent.indices`: column {x} is negative"))))
-            .collect::<Result<Vec<_>>>()?;
         let pattern = Pattern::new(n, n, indptr, indices)
-            .map_err(|error| wrong(format!("`recurrent.indptr` and `recurrent.indices`: {error}")))?;
+            .map_err(|error| reader.error(format!("`recurrent.indptr` and `recurrent.indices`: {error}")))?;
         let nnz = pattern.nnz();
-        let populations = populations(path, &header, &reader, n)?;
+        let populations = populations(&header, &reader, n)?;
         let connectome = Connectome::new(&populations, Arc::new(pattern), None)
-            .map_err(|error| wrong(format!("`population.start`, `dale.sign`: {error}")))?;
-        let shape = |name: &str| reader.shape(name);
-        let channels = *shape("input.weight")?.get(1).unwrap_or(&0);
-        let outputs = *shape("readout.weight")?.first().unwrap_or(&0);
+            .map_err(|error| reader.error(format!("`population.start`, `dale.sign`: {error}")))?;
+        // Neurons there are, so the two sizes that are free are bounded by the bytes that are there.
+        let wrong = |name: &str, shape: &[usize], right: &str| {
+            reader.error(format!("`{name}` has shape {shape:?}; {right} would be right"))
+        };
+        let channels = match reader.shape("input.weight")? {
+            &[rows, channels] if rows == n => channels,
+            shape => return Err(wrong("input.weight", shape, &format!("[{n}, channels]"))),
+        };
+        let outputs = match reader.shape("readout.weight")? {
+            &[outputs, cols] if cols == n => outputs,
+            shape => return Err(wrong("readout.weight", shape, &format!("[outputs, {n}]"))),
+        };
         let wiring = Wiring::new(&connectome, header.cell, (channels, header.input), (outputs, header.readout))
-            .map_err(|error| wrong(error.to_string()))?;
+            .map_err(|error| reader.error(error))?;
         let finite = |name: &str, shape: &[usize]| -> Result<Vec<f32>> {
-            let values = reader.f32(name, Some(shape))?;
+            let values = reader.f32(name, shape)?;
             match values.iter().position(|x| !x.is_finite()) {
-                Some(at) => Err(wrong(format!("`{name}`: element {at} is {}, not a finite number", values[at]))),
+                Some(at) => Err(reader.error(format!("`{name}`: element {at} is {}, not a finite number", values[at]))),
                 None => Ok(values),
             }
+        };
+        let on_pattern = |name: &str, pattern: &Pattern| {
+            let dense = finite(name, &[pattern.rows(), pattern.cols()])?;
+            sparse(name, pattern, &dense).map_err(|problem| reader.error(problem))
         };
         let parameters = Parameters {
             recurrent: finite("recurrent.values", &[nnz])?.into(),
             bias: finite("recurrent.bias", &[n])?.into(),
-            input: sparse(path, "input.weight", wiring.input(), &finite("input.weight", &[n, channels])?)?,
-            readout: sparse(path, "readout.weight", wiring.readout(), &finite("readout.weight", &[outputs, n])?)?,
+            input: on_pattern("input.weight", wiring.input())?,
+            readout: on_pattern("readout.weight", wiring.readout())?,
             readout_bias: finite("readout.bias", &[outputs])?.into(),
         };
         Ok((Self::from_parts(wiring, parameters), header, reader))
     }
 }
 
-pub(crate) fn to_json(header: &Header) -> Value {
-    serde_json::to_value(header).expect("settings are plain data")
+/// Integers of a file as those in memory.
+fn not_negative<T: Copy + Display, U: TryFrom<T>>(reader: &TensorReader, name: &str, values: Vec<T>) -> Result<Vec<U>> {
+    let convert = |(at, x): (usize, T)| {
+        U::try_from(x).map_err(|_| reader.error(format!("`{name}`: element {at} is {x}; at least 0 would be right")))
+    };
+    values.into_iter().enumerate().map(convert).collect()
 }
 
 /// The metadata, if this file is one of ours and not of a later version.
-fn header(path: &Path, reader: &TensorReader) -> Result<Header> {
-    let metadata = reader.metadata();
+fn header(reader: &TensorReader) -> Result<Header> {
+    let metadata = reader.metadata()?;
     let version = metadata.get("version").and_then(Value::as_u64).unwrap_or(0);
     if version > u64::from(VERSION) {
         let problem =
             format!("format version {version}, but this daleian reads up to {VERSION}; a newer one is needed");
-        return Err(Error::content(path, problem));
+        return Err(reader.error(problem));
     }
     let header: Header = serde_json::from_value(metadata.clone())
-        .map_err(|error| Error::content(path, format!("not a daleian model: its metadata lack a part ({error})")))?;
+        .map_err(|error| reader.error(format!("not a daleian model: its metadata lack a part ({error})")))?;
     if !["daleian-model", "daleian-checkpoint"].contains(&header.format.as_str()) {
         let problem = format!("format {:?}; `daleian-model` or `daleian-checkpoint` would be right", header.format);
-        return Err(Error::content(path, problem));
+        return Err(reader.error(problem));
     }
     Ok(header)
 }
 
 /// Populations from their starts, names and the signs of their neurons.
-fn populations(path: &Path, header: &Header, reader: &TensorReader, n: usize) -> Result<Vec<PopulationSpec>> {
-    let wrong = |problem: String| Error::content(path, problem);
-    let starts = reader.i64("population.start", Some(&[header.populations.len() + 1]))?;
-    let signs = reader.i8("dale.sign", Some(&[n]))?;
+fn populations(header: &Header, reader: &TensorReader, n: usize) -> Result<Vec<PopulationSpec>> {
+    let starts = reader.i64("population.start", &[header.populations.len() + 1])?;
+    let signs = reader.i8("dale.sign", &[n])?;
     let whole = starts.first() == Some(&0) && starts.last() == Some(&(n as i64));
     if !whole || !starts.is_sorted_by(|a, b| a < b) {
-        return Err(wrong(format!("`population.start`: {starts:?} should rise from 0 to {n}, the number of neurons")));
+        let problem = format!("`population.start`: {starts:?} should rise from 0 to {n}, the number of neurons");
+        return Err(reader.error(problem));
     }
     let mut populations = Vec::new();
     for (name, range) in header.populations.iter().zip(starts.windows(2)) {
@@ -191,40 +202,41 @@ fn populations(path: &Path, header: &Header, reader: &TensorReader, n: usize) ->
         let sign = signs[start]
             .to_string()
             .parse::<Sign>()
-            .map_err(|problem| wrong(format!("`dale.sign`: neuron {start}: {problem}")))?;
+            .map_err(|problem| reader.error(format!("`dale.sign`: neuron {start}: {problem}")))?;
         if let Some(other) = (start..end).find(|&i| signs[i] != signs[start]) {
             let problem = format!("`dale.sign`: neurons {start} and {other} of population `{name}` differ in sign");
-            return Err(wrong(problem));
+            return Err(reader.error(problem));
         }
         populations.push(PopulationSpec { name: name.clone(), size: end - start, sign });
     }
     Ok(populations)
 }
 
-/// Values on a pattern as a dense row-major matrix.
-pub(crate) fn dense(pattern: &Pattern, values: &[f32]) -> Vec<f32> {
+/// Values on a pattern as a dense row-major matrix; without a copy where the pattern has every entry.
+fn dense<'a>(pattern: &Pattern, values: &'a [f32]) -> Cow<'a, [f32]> {
+    if pattern.nnz() == pattern.rows() * pattern.cols() {
+        return values.into();
+    }
     let mut out = vec![0.0; pattern.rows() * pattern.cols()];
     for row in 0..pattern.rows() {
         for entry in pattern.entries(row) {
             out[row * pattern.cols() + pattern.indices()[entry] as usize] = values[entry];
         }
     }
-    out
+    out.into()
 }
 
 /// The entries of a dense matrix on a pattern; what lies outside must be 0.
-fn sparse(path: &Path, name: &str, pattern: &Pattern, dense: &[f32]) -> Result<Aligned> {
+fn sparse(name: &str, pattern: &Pattern, dense: &[f32]) -> Result<Aligned, String> {
     let mut values = Vec::with_capacity(pattern.nnz());
     for row in 0..pattern.rows() {
         let cells = &dense[row * pattern.cols()..][..pattern.cols()];
-        let present = pattern.row(row);
-        let mut next = present.iter().peekable();
+        let mut next = pattern.row(row).iter().peekable();
         for (col, &value) in cells.iter().enumerate() {
             if next.next_if(|&&p| p as usize == col).is_some() {
                 values.push(value);
             } else if value != 0.0 {
-                let problem = format!("`{name}`: [{row}, {col}] is {value}, but outside its block it should be 0");
-                return Err(Error::content(path, problem));
+                return Err(format!("`{name}`: [{row}, {col}] is {value}, but outside its block it should be 0"));
             }
         }
     }
@@ -232,10 +244,10 @@ fn sparse(path: &Path, name: &str, pattern: &Pattern, dense: &[f32]) -> Result<A
 }
 
 /// A parameter in the shape that the model file gives it.
-pub(crate) fn as_stored(wiring: &Wiring, name: ParameterName, values: &[f32]) -> (Vec<usize>, Vec<f32>) {
+pub(crate) fn as_stored<'a>(wiring: &Wiring, name: ParameterName, values: &'a [f32]) -> (Vec<usize>, Cow<'a, [f32]>) {
     match name {
         ParameterName::InputWeights => (vec![wiring.neurons(), wiring.channels()], dense(wiring.input(), values)),
         ParameterName::ReadoutWeights => (vec![wiring.outputs(), wiring.neurons()], dense(wiring.readout(), values)),
-        _ => (vec![values.len()], values.to_vec()),
+        _ => (vec![values.len()], values.into()),
     }
 }

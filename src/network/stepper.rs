@@ -95,6 +95,19 @@ impl State {
         self.stride
     }
 
+    /// r of one neuron in one lane.
+    ///
+    /// # Panics
+    /// If there is no such neuron or lane. The same holds for [`output`](Self::output).
+    pub fn rate(&self, neuron: usize, lane: usize) -> f32 {
+        self.at(&self.rates[0], neuron, lane)
+    }
+
+    /// y of output `k` in one lane.
+    pub fn output(&self, k: usize, lane: usize) -> f32 {
+        self.at(&self.readout, k, lane)
+    }
+
     /// r, `[neurons, stride]`: what the neurons send.
     pub fn rates(&self) -> &[f32] {
         &self.rates[0]
@@ -114,6 +127,12 @@ impl State {
     /// y, `[outputs, stride]`.
     pub fn readout(&self) -> &[f32] {
         &self.readout
+    }
+
+    fn at(&self, buffer: &[f32], row: usize, lane: usize) -> f32 {
+        let rows = buffer.len() / self.stride;
+        assert!(row < rows && lane < self.lanes, "row {row} of {rows}, lane {lane} of {}", self.lanes);
+        buffer[row * self.stride + lane]
     }
 
     /// Back to rest: rates 0.

@@ -26,7 +26,7 @@ impl Wiring {
     ///
     /// # Errors
     /// If an input or readout in population blocks has not one channel or output a population, if there is no
-    /// channel or output, or if the readout's activation is neither identity nor tanh.
+    /// channel or output or there are too many, or if the readout's activation is neither identity nor tanh.
     pub fn new(
         connectome: &Connectome,
         cell: CellSpec,
@@ -54,8 +54,11 @@ impl Wiring {
                 return Err(Error::setting(key, "at least one channel is needed"));
             }
         }
+        let dense = |key: &str, rows, cols| {
+            Pattern::try_dense(rows, cols).map_err(|error| Error::setting(key, format!("a dense matrix: {error}")))
+        };
         let input_pattern = match input.blocks {
-            Blocks::Dense => Pattern::dense(neurons, channels),
+            Blocks::Dense => dense("input", neurons, channels)?,
             Blocks::Population => {
                 by_population("input.blocks", "channel", channels)?;
                 let indices =
@@ -64,7 +67,7 @@ impl Wiring {
             }
         };
         let readout_pattern = match readout.blocks {
-            Blocks::Dense => Pattern::dense(outputs, neurons),
+            Blocks::Dense => dense("readout", outputs, neurons)?,
             Blocks::Population => {
                 by_population("readout.blocks", "output", outputs)?;
                 let indptr = std::iter::once(0).chain(populations.iter().map(|p| p.neurons.end)).collect();
@@ -169,5 +172,27 @@ impl From<super::ActivationName> for Activation {
             Name::Softplus => Self::Softplus,
             Name::Identity => Self::Identity,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectome::{ConnectionSpec, PopulationSpec, Sign};
+
+    #[test]
+    fn too_many_channels_are_refused_before_anything_is_made_of_them() {
+        let population = [PopulationSpec::new("exc", 3, Sign::Excitatory)];
+        let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
+        let wiring = |channels, outputs| {
+            let (input, readout) = ((channels, InputSpec::default()), (outputs, ReadoutSpec::default()));
+            Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap_err().to_string()
+        };
+        let error = wiring(1 << 40, 1);
+        assert!(error.starts_with("`input`: a dense matrix: the number of columns is 1099511627776"), "{error}");
+        let error = wiring(1, 1 << 31);
+        assert!(error.starts_with("`readout`: a dense matrix: the number of rows is 2147483648"), "{error}");
+        let error = wiring((1 << 31) - 1, 1);
+        assert!(error.starts_with("`input`: a dense matrix: the number of entries is 6442450941"), "{error}");
     }
 }

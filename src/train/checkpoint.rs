@@ -5,14 +5,13 @@
 
 use std::path::Path;
 
-use daleian_kernels::Aligned;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::{COLUMNS, Row};
 use super::{Position, RunConfig, Running, Trainer};
 use crate::error::{Error, Result};
-use crate::files::{Tensor, write_tensors};
-use crate::network::{Network, ParameterName, Parameters, file};
+use crate::files::Tensor;
+use crate::network::{Network, ParameterName, Parameters};
 
 /// What a checkpoint adds to the metadata of a model.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,27 +46,21 @@ pub(super) fn write(path: &Path, config: &RunConfig, trainer: &Trainer, rows: &[
         moments: optimizer.moments().len(),
         instruction_set: trainer.isa().name().into(),
     };
-    let json = |value| serde_json::to_value(value).expect("settings are plain data");
     let config = serde_json::to_value(config).expect("settings are plain data");
-    let header = network.header("daleian-checkpoint", config, json(progress));
-    let arrays = network.arrays();
-    let mut tensors = network.tensors(&arrays);
     let table: Vec<f64> = rows.iter().flat_map(|row| row.to_numbers()).collect();
     let sums = [running.objective, running.loss, running.weight, running.correct, running.samples, seconds];
-    tensors.push(Tensor::f64("metrics", &[rows.len(), COLUMNS], &table));
-    tensors.push(Tensor::f64("progress.sums", &[sums.len()], &sums));
-    let names: Vec<(String, &Aligned)> = optimizer
-        .moments()
-        .iter()
-        .enumerate()
-        .flat_map(|(k, moments)| {
-            ParameterName::ALL.map(|name| (format!("optimizer.{k}.{}", name.tensor()), moments.get(name)))
-        })
-        .collect();
-    for (name, moment) in &names {
-        tensors.push(Tensor::f32(name, &[moment.len()], moment));
+    let mut tensors =
+        vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
+    for (k, moments) in optimizer.moments().iter().enumerate() {
+        tensors.extend(ParameterName::ALL.map(|name| Tensor::vector(moment(k, name), &moments.get(name)[..])));
     }
-    write_tensors(path, &file::to_json(&header), &tensors)
+    let progress = serde_json::to_value(progress).expect("settings are plain data");
+    network.write(path, "daleian-checkpoint", config, progress, tensors)
+}
+
+/// The tensor of the `k`th moment of a parameter.
+fn moment(k: usize, name: ParameterName) -> String {
+    format!("optimizer.{k}.{}", name.tensor())
 }
 
 /// Reads a checkpoint of a run whose optimizer keeps moments for the parameters that are not frozen.
@@ -78,17 +71,19 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let (network, header, reader) = Network::read(path)?;
     let progress: Progress = serde_json::from_value(header.run)
         .map_err(|error| Error::content(path, format!("not a checkpoint: its metadata lack a part ({error})")))?;
-    let table = reader.f64("metrics", None)?;
-    let sums = reader.f64("progress.sums", Some(&[6]))?;
-    let row = |chunk: &[f64]| Row::from_numbers(chunk.try_into().expect("chunks have this size"));
-    if progress.moments > 2 || table.len() % COLUMNS != 0 {
-        return Err(Error::content(path, "not a checkpoint of this version: its tables have other sizes"));
+    if progress.moments > 2 {
+        return Err(reader.error(format!("{} moments a parameter; at most 2 would be right", progress.moments)));
     }
+    let epochs = reader.shape("metrics")?.first().copied().unwrap_or(0);
+    let table = reader.f64("metrics", &[epochs, COLUMNS])?;
+    let sums = reader.f64("progress.sums", &[6])?;
+    let row = |chunk: &[f64]| Row::from_numbers(chunk.try_into().expect("chunks have this size"));
     let moments = (0..progress.moments)
         .map(|k| {
             let mut moments = Parameters::default();
             for name in ParameterName::ALL {
-                *moments.get_mut(name) = reader.f32(&format!("optimizer.{k}.{}", name.tensor()), None)?.into();
+                let tensor = moment(k, name);
+                *moments.get_mut(name) = reader.f32(&tensor, &[reader.length(&tensor)?])?.into();
             }
             Ok(moments)
         })

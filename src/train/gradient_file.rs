@@ -19,9 +19,9 @@ pub fn save_gradient(path: &Path, network: &Network, loss: f64, gradients: &Para
     let wiring = network.wiring();
     let loss = [loss as f32];
     let stored: Vec<_> = ParameterName::ALL.map(|name| file::as_stored(wiring, name, gradients.get(name))).into();
-    let mut tensors = vec![Tensor::f32("loss", &[1], &loss)];
+    let mut tensors = vec![Tensor::vector("loss", &loss[..])];
     for (name, (shape, values)) in ParameterName::ALL.iter().zip(&stored) {
-        tensors.push(Tensor::f32(name.tensor(), shape, values));
+        tensors.push(Tensor::new(name.tensor(), shape, &**values));
     }
-    write_tensors(path, &json!({"format": "daleian-gradient", "version": 1}), &tensors)
+    write_tensors(path, &tensors, &json!({"format": "daleian-gradient", "version": 1}))
 }

@@ -1,5 +1,6 @@
 //! `metrics.csv`: one row an epoch.
 
+use std::io::Write;
 use std::path::Path;
 
 use crate::error::Result;

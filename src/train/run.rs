@@ -1,6 +1,7 @@
 //! A run in a folder: epochs, metrics, checkpoints, figures.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -121,9 +122,10 @@ impl Run {
         }
         let trainer = config.trainer(isa)?;
         fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        clear_stale(folder)?;
         let run = Self::with(config, folder, trainer);
         let text = run.config.to_toml();
-        write_atomic(&run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+        write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
         run.write_checkpoint()?;
         Ok(run)
     }
@@ -143,7 +145,7 @@ impl Run {
                 format!("holds a run of another configuration (`{key}` differs); it cannot be resumed with this one");
             return Err(Error::content(folder, problem));
         }
-        remove_stale(folder)?;
+        clear_stale(folder)?;
         let trainer = config.trainer(isa)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
@@ -160,7 +162,7 @@ impl Run {
         }
         if run.config != began_with {
             let text = run.config.to_toml();
-            write_atomic(&run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+            write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
         }
         Ok(run)
     }
@@ -269,7 +271,7 @@ impl Run {
         let test = self.trainer.test();
         let network = self.trainer.network();
         let config = serde_json::to_value(&self.config).expect("settings are plain data");
-        network.save(self.path(names::MODEL), &config)?;
+        network.save_with(self.path(names::MODEL), &config)?;
         metrics::write(&self.path(names::METRICS), &self.rows)?;
         let weights = &network.parameters().recurrent;
         let report = Report {
@@ -292,12 +294,22 @@ impl Run {
         let folder = self.path(names::FIGURES);
         fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
         for (name, svg) in drawings {
-            write_atomic(&folder.join(name), |out| out.write_all(svg.as_bytes()))?;
+            write_atomic(folder.join(name), |out| out.write_all(svg.as_bytes()))?;
         }
         let text = serde_json::to_string_pretty(&report).expect("numbers and words");
-        write_atomic(&self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
+        write_atomic(self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
         Ok(report)
     }
+}
+
+/// Removes the temporary files of a process that was killed while it wrote this run.
+fn clear_stale(folder: &Path) -> Result<()> {
+    for folder in [folder.to_path_buf(), folder.join(names::FIGURES)] {
+        if folder.is_dir() {
+            remove_stale(folder)?;
+        }
+    }
+    Ok(())
 }
 
 /// The first setting in which two configurations differ, dotted.

@@ -40,7 +40,7 @@ impl TrainSettings {
             objective: objective.into(),
             constraint: Constraint::Dale,
             optimizer,
-            schedule: ScheduleSpec::Constant,
+            schedule: ScheduleSpec::default(),
             clip_norm: None,
             frozen: Vec::new(),
         }

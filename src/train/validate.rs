@@ -33,7 +33,6 @@ impl RunConfig {
     }
 
     fn validate_optimizer(&self) -> Result<()> {
-        let share = |key, x: f64| check(key, (0.0..1.0).contains(&x), x, "from 0 to below 1");
         match self.optimizer {
             OptimizerSpec::Adam { learning_rate, beta1, beta2, epsilon } => {
                 above_zero("optimizer.learning-rate", learning_rate)?;
@@ -109,12 +108,19 @@ fn at_least_one(key: &str, value: usize) -> Result<()> {
     check(key, value >= 1, value, "at least 1")
 }
 
+// Training computes in single precision, so a number must be in its range there too: an epsilon of 1e-60 would be 0.
+
 fn above_zero(key: &str, value: f64) -> Result<()> {
-    check(key, value > 0.0 && value.is_finite(), value, "a finite number above 0")
+    let single = value as f32;
+    check(key, single > 0.0 && single.is_finite(), value, "a finite number above 0 in single precision")
 }
 
 fn not_negative(key: &str, value: f64) -> Result<()> {
-    check(key, value >= 0.0 && value.is_finite(), value, "a finite number, 0 or more")
+    check(key, value >= 0.0 && (value as f32).is_finite(), value, "a finite number, 0 or more, in single precision")
+}
+
+fn share(key: &str, value: f64) -> Result<()> {
+    check(key, value >= 0.0 && (value as f32) < 1.0, value, "from 0 to below 1 in single precision")
 }
 
 #[cfg(test)]
@@ -139,6 +145,7 @@ mod tests {
             ("learning-rate = 0.001", "learning-rate = -1.0", "`optimizer.learning-rate`: -1"),
             ("beta1 = 0.9", "beta1 = 1.0", "`optimizer.beta1`"),
             ("epsilon = 1e-8", "epsilon = 0.0", "`optimizer.epsilon`"),
+            ("epsilon = 1e-8", "epsilon = 1e-60", "`optimizer.epsilon`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 0", "`schedule.period`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 5\nminimum = 0.01", "`schedule.minimum`"),
             ("kind = \"constant\"", "kind = \"step\"\nevery = 3\nfactor = 0.0", "`schedule.factor`"),
@@ -156,6 +163,28 @@ mod tests {
             let error = edited(from, to).expect_err(to).to_string();
             assert!(error.contains(key) && error.starts_with("test.toml"), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn ranges_hold_in_single_precision_too() {
+        let bad = [f64::NAN, f64::INFINITY, -1.0, -1e-300];
+        for x in bad {
+            for check in [above_zero, not_negative, share] {
+                let message = check("a.b", x).unwrap_err().to_string();
+                assert!(message.starts_with(&format!("`a.b`: {x}; ")), "{message}");
+            }
+        }
+        for x in [0.0, 1e-60, 1e39] {
+            assert!(above_zero("a", x).is_err(), "{x}");
+        }
+        for x in [1.0, 1.0 - 1e-12] {
+            assert!(share("a", x).is_err(), "{x}");
+        }
+        assert!(not_negative("a", 1e39).is_err());
+        above_zero("a", 1e-8).unwrap();
+        not_negative("a", 0.0).unwrap();
+        not_negative("a", 1e-60).unwrap();
+        share("a", 0.999).unwrap();
     }
 
     #[test]

@@ -318,7 +318,10 @@ fn a_run_killed_while_it_finished_is_finished_on_resume() {
     fs::remove_file(folder.path().join(names::SUMMARY)).unwrap();
     fs::remove_file(folder.path().join(names::FIGURES).join("loss.svg")).unwrap();
     fs::write(folder.path().join(names::FIGURES).join("weights.svg"), "an older drawing").unwrap();
+    let stale = folder.path().join(names::FIGURES).join(".daleian-xyz.tmp");
+    fs::write(&stale, "half a drawing").unwrap();
     go(&mut Run::resume(config, folder.path(), isa()).unwrap());
+    assert!(!stale.exists(), "what the killed process left is cleaned up");
     assert_same(folder.path(), &whole, "killed at the end");
     assert!(folder.path().join(names::SUMMARY).exists());
 }
@@ -345,7 +348,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn refused(result: daleian::Result<Run>, folder: &Path, words: &[&str]) {
-    let error = result.err().expect("this should be refused");
+    let error = result.expect_err("this should be refused");
     assert!(!matches!(error, Error::Io { .. }), "{error}");
     let error = error.to_string();
     assert!(error.contains(&folder.display().to_string()), "the folder or file is named: {error}");
@@ -405,10 +408,10 @@ fn a_damaged_checkpoint_is_refused() {
     let path = folder.path().join(names::CHECKPOINT);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    refused(Run::resume(config.clone(), folder.path(), isa()), &path, &["not a whole safetensors file"]);
+    refused(Run::resume(config.clone(), folder.path(), isa()), &path, &["was cut"]);
     // a model is no checkpoint
     let connectome = config.connectome().unwrap();
-    network(&connectome, 1, 1, 1).save(&path, &serde_json::Value::Null).unwrap();
+    network(&connectome, 1, 1, 1).save(&path).unwrap();
     refused(Run::resume(config, folder.path(), isa()), &path, &["not a checkpoint"]);
 }
 

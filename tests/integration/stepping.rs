@@ -93,6 +93,27 @@ fn two_steps_by_hand() {
     expect(0.0, 0.1f64.tanh());
 }
 
+/// The accessors name what lies in the buffers, and padding is no lane.
+#[test]
+fn rates_and_outputs_by_neuron_and_lane() {
+    let network = network(&connectome([3, 2, 1], ConnectionSpec::all(), 1), 1, 2, 1);
+    let mut state = network.state(20);
+    let input: Vec<f32> = (0..20).map(|lane| lane as f32 * 0.1).collect();
+    network.stepper(isa()).step(&mut state, &input);
+    assert_eq!(state.stride(), 32);
+    assert_ne!(state.output(1, 18), state.output(1, 19));
+    for lane in 0..20 {
+        (0..6).for_each(|neuron| assert_eq!(state.rate(neuron, lane), state.rates()[neuron * 32 + lane]));
+        (0..2).for_each(|k| assert_eq!(state.output(k, lane), state.readout()[k * 32 + lane]));
+    }
+}
+
+#[test]
+#[should_panic(expected = "row 0 of 6, lane 20 of 20")]
+fn a_lane_of_the_padding_is_a_broken_contract() {
+    network(&connectome([3, 2, 1], ConnectionSpec::all(), 1), 1, 1, 1).state(20).rate(0, 20);
+}
+
 #[test]
 #[should_panic(expected = "input is [channels, lanes]")]
 fn an_input_of_another_size_is_a_broken_contract() {
