@@ -241,7 +241,9 @@ mod tests {
         for header in [
             "not json".to_string(),
             format!("{{{metadata},\"a\":{{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,8]}}}}"),
-            format!("{{{metadata},\"a\":{{\"dtype\":\"F32\",\"shape\":[18446744073709551615,4],\"data_offsets\":[0,8]}}}}"),
+            format!(
+                "{{{metadata},\"a\":{{\"dtype\":\"F32\",\"shape\":[18446744073709551615,4],\"data_offsets\":[0,8]}}}}"
+            ),
             format!("{{{metadata},\"a\":{{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}}}"),
             format!(
                 "{{{metadata},\"a\":{{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}},\

@@ -188,8 +188,10 @@ fn populations(path: &Path, header: &Header, reader: &TensorReader, n: usize) ->
     let mut populations = Vec::new();
     for (name, range) in header.populations.iter().zip(starts.windows(2)) {
         let (start, end) = (range[0] as usize, range[1] as usize);
-        let sign =
-            signs[start].to_string().parse::<Sign>().map_err(|problem| wrong(format!("`dale.sign`: neuron {start}: {problem}")))?;
+        let sign = signs[start]
+            .to_string()
+            .parse::<Sign>()
+            .map_err(|problem| wrong(format!("`dale.sign`: neuron {start}: {problem}")))?;
         if let Some(other) = (start..end).find(|&i| signs[i] != signs[start]) {
             let problem = format!("`dale.sign`: neurons {start} and {other} of population `{name}` differ in sign");
             return Err(wrong(problem));

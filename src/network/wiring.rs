@@ -58,7 +58,8 @@ impl Wiring {
             Blocks::Dense => Pattern::dense(neurons, channels),
             Blocks::Population => {
                 by_population("input.blocks", "channel", channels)?;
-                let indices = populations.iter().zip(0u32..).flat_map(|(p, k)| p.neurons.clone().map(move |_| k)).collect();
+                let indices =
+                    populations.iter().zip(0u32..).flat_map(|(p, k)| p.neurons.clone().map(move |_| k)).collect();
                 Pattern::new(neurons, channels, (0..=neurons).collect(), indices).expect("one entry a row")
             }
         };

@@ -100,4 +100,15 @@ fn one() -> u64 {
     1
 }
 
-impl RunConfig { pub fn read(path: &std::path::Path) -> crate::Result<Self> { let t = std::fs::read_to_string(path).map_err(|e| crate::Error::io(path, "read", e))?; toml::from_str(&t).map_err(|e| crate::Error::content(path, e)) } pub fn to_toml(&self) -> String { toml::to_string(self).unwrap() } pub fn validate(&self) -> crate::Result<()> { Ok(()) } }
+impl RunConfig {
+    pub fn read(path: &std::path::Path) -> crate::Result<Self> {
+        let t = std::fs::read_to_string(path).map_err(|e| crate::Error::io(path, "read", e))?;
+        toml::from_str(&t).map_err(|e| crate::Error::content(path, e))
+    }
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap()
+    }
+    pub fn validate(&self) -> crate::Result<()> {
+        Ok(())
+    }
+}

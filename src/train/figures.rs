@@ -32,12 +32,7 @@ pub(super) fn draw(
     let populations: Vec<PopulationView> = wiring
         .populations()
         .iter()
-        .map(|p| PopulationView {
-            name: &p.name,
-            start: p.neurons.start,
-            end: p.neurons.end,
-            sign: i8::from(p.sign),
-        })
+        .map(|p| PopulationView { name: &p.name, start: p.neurons.start, end: p.neurons.end, sign: i8::from(p.sign) })
         .collect();
     let pattern = wiring.recurrent();
     let grid = |values| block_grid(pattern, values, &populations, CELLS);
