@@ -50,7 +50,9 @@ pub struct Dense {
     steps: usize,
     /// Neurons in the band of one thread.
     band: usize,
-    /// W, `[neurons, neurons]`; 0 where there is no synapse.
+    /// Elements from one row of W to the next.
+    stride: usize,
+    /// W, `[neurons, stride]`; 0 where there is no synapse.
     recurrent: Trained,
     /// 1 where there is a synapse, else 0.
     mask: Aligned,
@@ -93,8 +95,10 @@ impl Dense {
         let lanes = steps * batch;
         assert_eq!(inputs.len(), channels * lanes);
         assert_eq!(targets.len(), outputs * lanes);
-        let (mut recurrent, mut mask) = (vec![0.0; neurons * neurons], Aligned::zeros(neurons * neurons));
-        for (at, &w) in entries(network).zip(&*parameters.recurrent) {
+        // rows that lie a power of two apart would fall on the same few lines of the cache
+        let stride = if neurons.is_multiple_of(512) { neurons + 16 } else { neurons };
+        let (mut recurrent, mut mask) = (vec![0.0; neurons * stride], Aligned::zeros(neurons * stride));
+        for (at, &w) in entries(network, stride).zip(&*parameters.recurrent) {
             (recurrent[at], mask[at]) = (w, 1.0);
         }
         let rows = parameters.input.chunks_exact(channels).zip(&*parameters.bias);
@@ -112,6 +116,7 @@ impl Dense {
             batch,
             steps,
             band: neurons.div_ceil(rayon::current_num_threads()).next_multiple_of(16),
+            stride,
             recurrent: Trained::new(recurrent),
             mask,
             low: per_column(1, f32::NEG_INFINITY),
@@ -145,7 +150,7 @@ impl Dense {
     }
 
     fn forward(&mut self) {
-        let Self { isa, neurons, batch, band, .. } = *self;
+        let Self { isa, neurons, batch, band, stride, .. } = *self;
         let lanes = self.steps * batch;
         let wide = self.x.len() / lanes;
         let (w, u, x) = (&self.recurrent.values, &self.input.values, &self.x);
@@ -161,8 +166,8 @@ impl Dense {
                     }
                 }
                 if t > 0 {
-                    let w = Matrix { elements: &w[k * band * neurons..], strides: [neurons, 1] };
-                    gemm([rows, neurons, batch], w, Matrix { elements: before, strides: [batch, 1] }, 1.0, z);
+                    let w = Matrix { elements: &w[k * band * stride..], strides: [stride, 1] };
+                    gemm([rows, neurons, batch], w, Matrix { elements: before, strides: [batch, 1] }, 1.0, z, batch);
                 }
                 activate(isa, Activation::Tanh, z);
                 for (a, states) in z.chunks_exact(batch).zip(states.chunks_exact_mut(lanes)) {
@@ -182,7 +187,7 @@ impl Dense {
                 let mut part = vec![0.0; outputs * lanes];
                 let v = Matrix { elements: &v[k * band * outputs..], strides: [1, outputs] };
                 let states_of = Matrix { elements: states, strides: [lanes, 1] };
-                gemm([outputs, states.len() / lanes, lanes], v, states_of, 0.0, &mut part);
+                gemm([outputs, states.len() / lanes, lanes], v, states_of, 0.0, &mut part, lanes);
                 part
             })
             .collect();
@@ -208,7 +213,7 @@ impl Dense {
     }
 
     fn backward(&mut self) {
-        let Self { isa, neurons, batch, band, outputs, .. } = *self;
+        let Self { isa, neurons, batch, band, outputs, stride, .. } = *self;
         let lanes = self.steps * batch;
         let wide = self.x.len() / lanes;
         let (w, v, dy) = (&self.recurrent.values, &self.readout.values, &self.y);
@@ -216,7 +221,7 @@ impl Dense {
         let bands = self.readout.gradient.par_chunks_mut(band * outputs).zip(self.states.par_chunks(band * lanes));
         bands.for_each(|(dv, states)| {
             let states_of = Matrix { elements: states, strides: [lanes, 1] };
-            gemm([dv.len() / outputs, lanes, outputs], states_of, dy_by_lane, 0.0, dv);
+            gemm([dv.len() / outputs, lanes, outputs], states_of, dy_by_lane, 0.0, dv, outputs);
         });
         for (dc, dy) in self.readout_bias.gradient.iter_mut().zip(dy.chunks_exact(lanes)) {
             *dc = dy.iter().sum();
@@ -228,9 +233,9 @@ impl Dense {
             bands.zip(histories).for_each(|((k, own), (states, delta))| {
                 let rows = own.len() / batch;
                 if t + 1 < self.steps {
-                    let transposed = Matrix { elements: &w[k * band..], strides: [1, neurons] };
+                    let transposed = Matrix { elements: &w[k * band..], strides: [1, stride] };
                     let later = Matrix { elements: later, strides: [batch, 1] };
-                    gemm([rows, neurons, batch], transposed, later, 0.0, own);
+                    gemm([rows, neurons, batch], transposed, later, 0.0, own, batch);
                 } else {
                     own.fill(0.0);
                 }
@@ -253,17 +258,17 @@ impl Dense {
         }
         // dW = Σ_t δ_t r_{t-1}ᵀ and dU = Σ_t δ_t x_tᵀ, each one product; r_{t-1} stands `batch` places before δ_t
         let (states, x, between) = (&self.states, &self.x, lanes - batch);
-        let gradients = self.recurrent.gradient.par_chunks_mut(band * neurons);
+        let gradients = self.recurrent.gradient.par_chunks_mut(band * stride);
         let gradients = gradients.zip(self.input.gradient.par_chunks_mut(band * wide));
         gradients.zip(self.delta.par_chunks(band * lanes)).for_each(|((dw, du), delta)| {
             let rows = delta.len() / lanes;
             if between > 0 {
                 let later = Matrix { elements: &delta[batch..], strides: [lanes, 1] };
                 let rates = Matrix { elements: states, strides: [1, lanes] };
-                gemm([rows, between, neurons], later, rates, 0.0, dw);
+                gemm([rows, between, neurons], later, rates, 0.0, dw, stride);
             }
             let delta = Matrix { elements: delta, strides: [lanes, 1] };
-            gemm([rows, lanes, wide], delta, Matrix { elements: x, strides: [1, lanes] }, 0.0, du);
+            gemm([rows, lanes, wide], delta, Matrix { elements: x, strides: [1, lanes] }, 0.0, du, wide);
         });
     }
 
@@ -272,11 +277,11 @@ impl Dense {
         self.updates += 1;
         let (isa, adam_) = (self.isa, self.adam);
         let step = AdamStep::new(self.updates, adam_.rate, adam_.beta1, adam_.beta2, adam_.epsilon);
-        let (neurons, low, high) = (self.neurons, &self.low, &self.high);
+        let (stride, low, high) = (self.stride, &self.low, &self.high);
         let Trained { values, gradient, mean, square } = &mut self.recurrent;
-        let parameters = values.par_chunks_mut(neurons).zip(gradient.par_chunks_mut(neurons));
-        let moments = mean.par_chunks_mut(neurons).zip(square.par_chunks_mut(neurons));
-        parameters.zip(moments).zip(self.mask.par_chunks(neurons)).for_each(|(((w, g), (m, s)), mask)| {
+        let parameters = values.par_chunks_mut(stride).zip(gradient.par_chunks_mut(stride));
+        let moments = mean.par_chunks_mut(stride).zip(square.par_chunks_mut(stride));
+        parameters.zip(moments).zip(self.mask.par_chunks(stride)).for_each(|(((w, g), (m, s)), mask)| {
             for (g, &mask) in g.iter_mut().zip(mask) {
                 *g *= mask;
             }
@@ -297,7 +302,7 @@ impl Dense {
         let rows = || self.input.gradient.chunks_exact(wide);
         let v = &self.readout.gradient;
         [
-            entries(network).map(|at| self.recurrent.gradient[at]).collect(),
+            entries(network, self.stride).map(|at| self.recurrent.gradient[at]).collect(),
             rows().map(|row| row[wide - 1]).collect(),
             rows().flat_map(|row| row[..wide - 1].iter().copied()).collect(),
             (0..v.len()).map(|k| v[k % self.neurons * outputs + k / self.neurons]).collect(),
@@ -306,11 +311,10 @@ impl Dense {
     }
 }
 
-/// Where the synapses of `network` stand in a full matrix, in their order.
-fn entries(network: &Network) -> impl Iterator<Item = usize> {
+/// Where the synapses of `network` stand in a full matrix whose rows lie `stride` apart, in their order.
+fn entries(network: &Network, stride: usize) -> impl Iterator<Item = usize> {
     let pattern = network.wiring().recurrent();
-    (0..pattern.rows())
-        .flat_map(move |row| pattern.row(row).iter().map(move |&col| row * pattern.cols() + col as usize))
+    (0..pattern.rows()).flat_map(move |row| pattern.row(row).iter().map(move |&col| row * stride + col as usize))
 }
 
 /// sum ← sum + scale · x.
@@ -327,20 +331,20 @@ struct Matrix<'a> {
     strides: [usize; 2],
 }
 
-/// C ← A B + beta C, where A is `[m, k]`, B `[k, n]` and C `[m, n]` without gaps, on the calling thread.
+/// C ← A B + beta C, where A is `[m, k]`, B `[k, n]` and C `[m, n]` with rows `stride` apart, on the calling thread.
 ///
 /// # Panics
 /// If a matrix reaches beyond its elements.
-fn gemm([m, k, n]: [usize; 3], a: Matrix, b: Matrix, beta: f32, c: &mut [f32]) {
+fn gemm([m, k, n]: [usize; 3], a: Matrix, b: Matrix, beta: f32, c: &mut [f32], stride: usize) {
     for (matrix, [rows, cols]) in [(a, [m, k]), (b, [k, n])] {
         let last = (rows - 1) * matrix.strides[0] + (cols - 1) * matrix.strides[1];
         assert!(last < matrix.elements.len(), "element {last} of {}", matrix.elements.len());
     }
-    assert_eq!(c.len(), m * n, "C is [{m}, {n}]");
+    assert!(n <= stride && c.len() == m * stride, "C is [{m}, {n}] with rows {stride} apart");
     let strides = |matrix: Matrix| matrix.strides.map(|stride| stride as isize);
     let ([rsa, csa], [rsb, csb]) = (strides(a), strides(b));
     let (a, b) = (a.elements.as_ptr(), b.elements.as_ptr());
-    // SAFETY: the last element of A and of B lies in its slice and no stride is negative, so all do; C is as long as
-    // its shape, and borrowed alone.
-    unsafe { matrixmultiply::sgemm(m, k, n, 1.0, a, rsa, csa, b, rsb, csb, beta, c.as_mut_ptr(), n as isize, 1) }
+    // SAFETY: the last element of A and of B lies in its slice and no stride is negative, so all do; the rows of C lie
+    // in its slice and do not overlap, and it is borrowed alone.
+    unsafe { matrixmultiply::sgemm(m, k, n, 1.0, a, rsa, csa, b, rsb, csb, beta, c.as_mut_ptr(), stride as isize, 1) }
 }
