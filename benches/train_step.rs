@@ -160,8 +160,9 @@ struct Row {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let isa = Isa::choose().expect("the instruction set that the environment asks for");
-    // without --bench (as `cargo test` calls it) everything runs once, to see that it does
-    let turns = if std::env::args().any(|arg| arg == "--bench") { TURNS } else { 1 };
+    // under `cargo test` (without --bench) and with --test everything runs once, to see that it does
+    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    let turns = if asked("--bench") && !asked("--test") { TURNS } else { 1 };
     let mut rows = Vec::new();
     for cell in CELLS {
         // made by the first side that is not filtered out
