@@ -2,8 +2,8 @@
 //!
 //! Written to be as fast as a dense step in Rust can easily be; nothing but the sparsity is missing. Each thread has
 //! a band of neurons and does everything for it between one barrier and the next: input and bias, its rows of W R,
-//! tanh, rectification. Histories are `[neurons, steps · batch]`, so that dW is one product over all steps and lanes,
-//! never read back from memory. The bias is the weight of a channel that is always 1. Mask, Adam and Dale's clamp are
+//! tanh, rectification. Histories are `[neurons, steps · batch]`, so that dW is one product over all steps and lanes.
+//! The bias is the weight of a channel that is always 1. Mask, Adam and Dale's clamp are
 //! one pass over the n² entries.
 
 use daleian::network::Network;
