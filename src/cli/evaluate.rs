@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::process::ExitCode;
 
 use daleian::Result;
+use daleian::bptt::check_memory;
 use daleian::files::write_atomic;
 use daleian::network::Network;
 use daleian::task::npz::{Compression, write_npz};
@@ -29,6 +30,7 @@ pub fn run(args: args::Evaluate) -> Result<ExitCode> {
     let isa = isa()?;
     let (network, _) = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Test)?;
+    check_memory(network.wiring(), BATCH.min(samples.samples()), samples.steps(), false)?;
     let (summary, outputs) = on_threads(args.threads, || {
         let mut evaluation = Evaluation::new(&network, isa, objective.loss, &samples, BATCH);
         let summary = evaluation.run(&network, &samples, &objective);

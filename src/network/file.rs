@@ -132,8 +132,16 @@ impl Network {
         let connectome = Connectome::new(&populations, Arc::new(pattern), None)
             .map_err(|error| wrong(format!("`population.start`, `dale.sign`: {error}")))?;
         let shape = |name: &str| reader.shape(name);
-        let channels = *shape("input.weight")?.get(1).unwrap_or(&0);
-        let outputs = *shape("readout.weight")?.first().unwrap_or(&0);
+        let unlike = |name: &str, right: &str| {
+            wrong(format!("`{name}` has shape {:?}; {right} would be right", shape(name).unwrap_or(&[])))
+        };
+        // checked before anything of that size is made
+        let &[rows, channels] = shape("input.weight")? else { return Err(unlike("input.weight", "[n, inputs]")) };
+        let &[outputs, cols] = shape("readout.weight")? else { return Err(unlike("readout.weight", "[outputs, n]")) };
+        if (rows, cols) != (n, n) {
+            let name = if rows == n { "readout.weight" } else { "input.weight" };
+            return Err(unlike(name, &format!("one with n = {n}")));
+        }
         let wiring = Wiring::new(&connectome, header.cell, (channels, header.input), (outputs, header.readout))
             .map_err(|error| wrong(error.to_string()))?;
         let finite = |name: &str, shape: &[usize]| -> Result<Vec<f32>> {

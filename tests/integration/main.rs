@@ -2,3 +2,6 @@
 
 mod dense;
 mod gradients;
+
+mod cli;
+mod command;
