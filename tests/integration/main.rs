@@ -5,3 +5,7 @@ mod gradients;
 
 mod cli;
 mod command;
+#[cfg(target_os = "linux")]
+mod full_disk;
+#[cfg(unix)]
+mod interrupt;
