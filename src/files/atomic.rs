@@ -20,15 +20,16 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resul
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    #[cfg(unix)]
-    {
-        // what an ordinary file would get: everything that the umask does not take away
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(folder).map_err(failed)?;
+    // made here, so that it gets the permissions of an ordinary file, and so that the system's own error is at hand
+    // (`tempfile` wraps it in one that names the temporary file)
+    let mut refused = None;
+    let create = |path: &Path| {
+        let file = File::options().write(true).create_new(true).open(path);
+        refused = file.as_ref().err().and_then(io::Error::raw_os_error);
+        file
+    };
+    let file = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder, create);
+    let file = file.map_err(|error| failed(refused.map_or(error, io::Error::from_raw_os_error)))?;
     let mut out = BufWriter::with_capacity(1 << 16, file.as_file());
     write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);
@@ -98,6 +99,7 @@ mod tests {
     fn a_missing_folder_is_named() {
         let error = write_atomic(Path::new("/nowhere/at/all/a.txt"), |_| Ok(())).unwrap_err();
         assert!(error.to_string().starts_with("/nowhere/at/all/a.txt: cannot write"), "{error}");
+        assert!(!error.to_string().contains(PREFIX), "{error}");
     }
 
     #[test]

@@ -391,12 +391,13 @@ pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
 /// # Errors
 /// If they are not.
 pub fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
-    for (what, got, want) in
-        [("channels", data.channels(), wiring.channels()), ("outputs", data.outputs(), wiring.outputs())]
-    {
+    for (key, what, got, want) in [
+        ("inputs", "channels", data.channels(), wiring.channels()),
+        ("targets", "outputs", data.outputs(), wiring.outputs()),
+    ] {
         if got != want {
             let problem = format!("the {split} data have {got} {what}, the network has {want}");
-            return Err(Error::setting(format!("task: {what}"), problem));
+            return Err(Error::setting(key, problem));
         }
     }
     Ok(())

@@ -107,6 +107,12 @@ pub struct Array {
     bytes: Vec<u8>,
 }
 
+impl Array {
+    pub fn name(&self) -> &str {
+        self.name
+    }
+}
+
 pub fn floats(name: &'static str, shape: &[usize], values: &[f32]) -> Array {
     assert_eq!(shape.iter().product::<usize>(), values.len());
     Array { name, kind: "<f4", shape: shape.into(), bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect() }

@@ -3,6 +3,7 @@
 mod dense;
 mod gradients;
 
+mod bad_input;
 mod cli;
 mod command;
 #[cfg(target_os = "linux")]
