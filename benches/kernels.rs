@@ -9,11 +9,14 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use daleian::Isa;
 use daleian::sparse::Transposed;
-use daleian_kernels::{Activation, Adjoint, Aligned, Forward, MAX_STEPS, Operand, Outer, adjoint, forward, gradient};
+use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Operand, Outer, adjoint, forward, gradient};
 
 use common::{connectome, random};
 
 /// Neurons, density and lanes of the tile.
+/// Time steps of a gradient.
+const STEPS: usize = 4;
+
 const SHAPES: [(usize, f64, usize); 3] = [(1440, 0.05, 64), (4096, 0.05, 32), (4096, 0.05, 64)];
 
 fn kernels(criterion: &mut Criterion) {
@@ -27,8 +30,8 @@ fn kernels(criterion: &mut Criterion) {
         transposed.carry(&weights, &mut transposed_weights);
         let bias = numbers(neurons, 1);
         let size = neurons * lanes;
-        let states: Vec<Aligned> = (0..MAX_STEPS as u32).map(|t| numbers(size, 2 + t)).collect();
-        let deltas: Vec<Aligned> = (0..MAX_STEPS as u32).map(|t| numbers(size, 10 + t)).collect();
+        let states: Vec<Aligned> = (0..STEPS as u32).map(|t| numbers(size, 2 + t)).collect();
+        let deltas: Vec<Aligned> = (0..STEPS as u32).map(|t| numbers(size, 10 + t)).collect();
         let mut out = Aligned::zeros(size);
         let mut in_place = numbers(size, 20);
         let mut sums = Aligned::zeros(pattern.nnz());
@@ -59,7 +62,7 @@ fn kernels(criterion: &mut Criterion) {
             });
 
             // as training calls it: several time steps in one pass over the entries
-            group.throughput(Throughput::Elements(flops * MAX_STEPS as u64));
+            group.throughput(Throughput::Elements(flops * STEPS as u64));
             let pairs = states.iter().zip(&deltas);
             let steps: Vec<Outer> = pairs.map(|(states, delta)| Outer { delta, states }).collect();
             group.bench_function(BenchmarkId::new("gradient", isa), |b| {

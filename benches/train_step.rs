@@ -94,7 +94,7 @@ impl Sides {
                 beta2: ADAM.beta2,
                 epsilon: ADAM.epsilon,
             },
-            schedule: ScheduleSpec::Constant,
+            schedule: ScheduleSpec::Constant {},
             clip_norm: None,
             frozen: Vec::new(),
         };

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use loss::Target;
-pub use plan::{Lanes, Plan, cut};
+pub use plan::{Lanes, Plan, check_memory, cut};
 pub use tile::Tile;
 
 use crate::network::step::Backward;

@@ -112,12 +112,15 @@ impl Tile {
 
     /// The states and readouts of all steps, from rest. Without training only the last states are kept.
     pub(super) fn forward(&mut self, context: &Context) {
+        self.totals = Totals::default();
+        if self.lanes.used == 0 {
+            return;
+        }
         let step = context.step(self.lanes.stored);
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
         let kept = self.states.len() / size;
-        self.totals.rates = 0.0;
         for t in 0..context.steps {
             let input = slot(&self.input, t, inputs);
             let at = if kept == 1 { 0 } else { t };
@@ -147,6 +150,12 @@ impl Tile {
 
     /// Adds up the loss of the outputs and, in training, turns them into derivatives by V a + c.
     pub(super) fn loss(&mut self, context: &Context) {
+        if self.lanes.used == 0 {
+            if let Target::Classes { correct, .. } = &mut self.target {
+                *correct = 0;
+            }
+            return;
+        }
         let wiring = context.network.wiring();
         let size = wiring.outputs() * self.lanes.stored;
         let (output, scratch, training) = (&mut self.output, &mut self.delta, self.training);
@@ -177,6 +186,9 @@ impl Tile {
 
     /// From the derivatives by the outputs to the gradients, which are added to `gradients`.
     pub(super) fn backward(&mut self, context: &Context, backward: &Backward, gradients: &mut Parameters) {
+        if self.lanes.used == 0 {
+            return;
+        }
         let step = context.step(self.lanes.stored);
         let rows = match &context.plan.backward {
             Some(partition) if context.split => Rows::Split(partition),

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 
@@ -45,13 +46,13 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The seed of every random number, instead of the configuration's.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub seed: Option<u64>,
     /// Passes over the training samples, instead of the configuration's.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub epochs: Option<usize>,
     /// Threads; no result depends on it. Left out: one a core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
     /// Go on from the last checkpoint of the run folder. More epochs than it began with are welcome.
     #[arg(long)]
@@ -108,7 +109,7 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE.npz")]
     pub outputs: Option<PathBuf>,
     /// Threads; no result depends on it. Left out: one a core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
     /// Print the result as JSON.
     #[arg(long)]
@@ -137,7 +138,7 @@ pub struct Gradient {
     #[arg(long)]
     pub split: Option<Split>,
     /// Threads; no result depends on it. Left out: one a core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
     /// Print the loss and the norm as JSON.
     #[arg(long)]
@@ -148,6 +149,11 @@ pub struct Gradient {
 pub struct Presets {
     /// The preset to print.
     pub name: Option<String>,
+}
+
+/// A whole number, and what would be right where it is none.
+fn whole<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "a whole number, 0 or more, would be right")
 }
 
 #[cfg(test)]

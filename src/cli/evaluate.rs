@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use daleian::Result;
+use daleian::bptt::check_memory;
 use daleian::files::write_atomic;
 use daleian::network::Network;
 use daleian::task::npz::{Compression, write_npz};
@@ -28,6 +29,7 @@ pub fn run(args: args::Evaluate) -> Result<ExitCode> {
     let isa = isa()?;
     let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Test)?;
+    check_memory(network.wiring(), BATCH.min(samples.samples()), samples.steps(), false)?;
     let (summary, outputs) = on_threads(args.threads, || {
         let mut evaluation = Evaluation::new(&network, isa, objective.loss, &samples, BATCH);
         let summary = evaluation.run(&network, &samples, &objective);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use daleian::Result;
-use daleian::bptt::Bptt;
+use daleian::bptt::{Bptt, check_memory};
 use daleian::network::{Network, ParameterName};
 use daleian::optim::norm;
 use daleian::train::{fill, save_gradient};
@@ -15,6 +15,7 @@ pub fn run(args: args::Gradient) -> Result<ExitCode> {
     let isa = isa()?;
     let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Train)?;
+    check_memory(network.wiring(), samples.samples(), samples.steps(), true)?;
     let (outcome, gradients, norm) = on_threads(args.threads, || {
         let (count, steps) = (samples.samples(), samples.steps());
         let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &ParameterName::ALL);
@@ -31,7 +32,7 @@ pub fn run(args: args::Gradient) -> Result<ExitCode> {
             "gradient_norm": norm,
             "samples": samples.samples(),
             "instruction_set": isa.name(),
-            "file": args.out,
+            "file": args.out.display().to_string(),
         }))?;
     } else {
         print(&table(&[

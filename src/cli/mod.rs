@@ -31,9 +31,14 @@ pub fn main() -> ExitCode {
         Command::Presets(args) => presets::run(args),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        say(format_args!("error: {error}"));
         ExitCode::from(if matches!(error, Error::Diverged { .. }) { DIVERGED } else { WRONG_INPUT })
     })
+}
+
+/// Says something on stderr. That nobody listens any more is no error (`eprintln!` would panic).
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints a result. A reader that has gone away (`| head`) is no error.

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use daleian::train::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::say;
+
 /// Plain lines come at most this often, so that a log of a long run stays readable.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -51,10 +53,10 @@ impl Progress {
                 self.last_line = Some(Instant::now());
                 let made = (row.epoch * self.steps - self.done_before) as f64;
                 let left = self.began.elapsed().as_secs_f64() / made * ((self.epochs - row.epoch) * self.steps) as f64;
-                eprintln!(
+                say(format_args!(
                     "epoch {} of {}, loss {:.6}, test {:.6}, {:.0} s left",
                     row.epoch, self.epochs, row.train_loss, row.test_loss, left
-                );
+                ));
             }
         }
     }

@@ -11,7 +11,7 @@ use daleian::{Error, Isa, Result};
 
 use super::args::{self, Train};
 use super::progress::Progress;
-use super::{INTERRUPTED, isa, on_threads, print, print_json, table};
+use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
 
 pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
@@ -28,14 +28,13 @@ pub fn run(args: Train) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ending::Interrupted(position) => {
-            eprintln!(
-                "stopped after {} epochs and {} steps; the checkpoint is in {out}\n\
-                 to go on: daleian train {} --out {out} --resume",
+            say(format_args!(
+                "stopped after {} epochs and {} steps; the checkpoint is in {}\nto go on: daleian train {} --resume",
                 position.epoch,
                 position.step,
-                again(&args),
-                out = out.display()
-            );
+                out.display(),
+                again(&args, &out),
+            ));
             Ok(ExitCode::from(INTERRUPTED))
         }
     }
@@ -44,10 +43,10 @@ pub fn run(args: Train) -> Result<ExitCode> {
 fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
     let mut run = if resume { Run::resume(config, out, isa)? } else { Run::create(config, out, isa)? };
     if let Some(warning) = run.warning() {
-        eprintln!("warning: {warning}");
+        say(format_args!("warning: {warning}"));
     }
     let wiring = run.trainer().network().wiring();
-    eprintln!(
+    say(format_args!(
         "{}: {} neurons, {} synapses, {} epochs, {isa}, {} threads, into {}",
         run.config().name,
         wiring.neurons(),
@@ -55,7 +54,7 @@ fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBoo
         run.config().epochs,
         rayon::current_num_threads(),
         out.display()
-    );
+    ));
     let (steps, position) = (run.trainer().steps_per_epoch(), run.trainer().position());
     let mut progress = Progress::new(run.config().epochs, steps, position.epoch * steps + position.step);
     let ending = run.go(stop, &mut |event| progress.tell(event));
@@ -113,21 +112,28 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("\nstopping after this step; once more to stop at once");
+        say("\nstopping after this step; once more to stop at once");
     };
     ctrlc::set_handler(handler).map_err(|error| Error::Setting { key: "Ctrl-C".into(), problem: error.to_string() })?;
     Ok(stop)
 }
 
-/// What was typed, but for the folder and `--resume`.
-fn again(args: &Train) -> String {
-    let mut words = vec![args.config.clone()];
+/// What was typed, with the folder, for a shell to read again.
+fn again(args: &Train, out: &Path) -> String {
+    let mut words = vec![quoted(&args.config)];
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));
     words.extend(args.contradictions.map(|what| format!("--contradictions {what:?}").to_lowercase()));
+    words.push(format!("--out {}", quoted(&out.to_string_lossy())));
     words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn summary(report: &Report, folder: &Path) -> String {

@@ -143,8 +143,16 @@ fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -
         return Err(Error::setting("connection", problem));
     }
     // Room for what chance may add, so that the array is allocated once (6 sigma; beyond, it grows).
-    let mut indices = Vec::with_capacity((expected + 6.0 * expected.sqrt()).ceil() as usize);
-    let mut indptr = Vec::with_capacity(neurons(populations) + 1);
+    let (mut indices, mut indptr) = (Vec::<u32>::new(), Vec::<usize>::new());
+    let room = indices.try_reserve_exact((expected + 6.0 * expected.sqrt()).ceil() as usize);
+    if room.and_then(|()| indptr.try_reserve_exact(neurons(populations) + 1)).is_err() {
+        let problem = format!(
+            "they would make about {expected:.3e} synapses between {} neurons, which do not fit in memory; less would \
+             be right",
+            neurons(populations)
+        );
+        return Err(Error::setting("connection", problem));
+    }
     indptr.push(0);
     let mut taken = vec![false; blocks.iter().map(|block| block.pre.len()).max().unwrap_or(0)];
     for (population, row_blocks) in populations.iter().zip(plan) {

@@ -178,12 +178,13 @@ fn header(reader: &TensorReader) -> Result<Header> {
             format!("format version {version}, but this daleian reads up to {VERSION}; a newer one is needed");
         return Err(reader.error(problem));
     }
-    let header: Header = serde_json::from_value(metadata.clone())
-        .map_err(|error| reader.error(format!("not a daleian model: its metadata lack a part ({error})")))?;
-    if !["daleian-model", "daleian-checkpoint"].contains(&header.format.as_str()) {
-        let problem = format!("format {:?}; `daleian-model` or `daleian-checkpoint` would be right", header.format);
+    let format = metadata.get("format").and_then(Value::as_str).unwrap_or("");
+    if !["daleian-model", "daleian-checkpoint"].contains(&format) {
+        let problem = format!("format {format:?}; `daleian-model` or `daleian-checkpoint` would be right");
         return Err(reader.error(problem));
     }
+    let header: Header = serde_json::from_value(metadata.clone())
+        .map_err(|error| reader.error(format!("not a daleian model: its metadata lack a part ({error})")))?;
     Ok(header)
 }
 

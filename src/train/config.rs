@@ -109,8 +109,17 @@ impl RunConfig {
         let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
         // a resolved configuration must mean the same from any folder
         let whole = std::path::absolute(path).map_err(|source| Error::io(path, "find", source))?;
-        let folder = whole.parent().expect("a file that was read is in a folder");
-        Self::from_toml(&text, path, folder)
+        let folder = whole.parent().unwrap_or(Path::new(""));
+        let config = Self::from_toml(&text, path, folder)?;
+        // what is written to the run folder is text
+        if config.files().any(|file| file.to_str().is_none()) {
+            let problem = format!(
+                "it names files in {}, which is not UTF-8; another folder name would be right",
+                folder.display()
+            );
+            return Err(Error::content(path, problem));
+        }
+        Ok(config)
     }
 
     /// A configuration from TOML text. `source` names it in errors; relative paths in it are taken from `folder`.
@@ -129,6 +138,16 @@ impl RunConfig {
             connectome.neurons = connectome.neurons.as_ref().map(|neurons| folder.join(neurons));
         }
         Ok(config)
+    }
+
+    /// The files that the configuration names.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let data = match &self.task {
+            TaskSpec::Data { file } => Some(file),
+            TaskSpec::FlipFlop { .. } => None,
+        };
+        let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);
+        connectome.flatten().chain(data).map(|file| file.as_path())
     }
 
     /// Every setting, resolved, as TOML.

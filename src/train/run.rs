@@ -121,9 +121,9 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         let trainer = config.trainer(isa)?;
-        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        make_folder(folder)?;
         clear_stale(folder)?;
-        let run = Self::with(config, folder, trainer);
+        let mut run = Self::with(config, folder, trainer);
         let text = run.config.to_toml();
         write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
         run.write_checkpoint()?;
@@ -134,7 +134,8 @@ impl Run {
     /// configuration that it began with.
     ///
     /// # Errors
-    /// If there is no run, if it is of another configuration, or if its checkpoint cannot be read.
+    /// If there is no run, if it is of another configuration, if its checkpoint cannot be read, or if it has done
+    /// more epochs than the configuration asks for.
     pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
         if !folder.join(names::CONFIG).exists() {
             return Err(Error::content(folder, "holds no run to resume (no config.toml)"));
@@ -159,6 +160,16 @@ impl Run {
             }
             (run.rows, run.seconds_before) = (checkpoint.rows.clone(), checkpoint.seconds);
             checkpoint.restore(&path, &mut run.trainer)?;
+            let Position { epoch, step } = run.trainer.position();
+            let begun = epoch + usize::from(step > 0);
+            if begun > run.config.epochs {
+                let problem = format!(
+                    "{}, but the run in {} is in epoch {begun} already; at least {begun} would be right",
+                    run.config.epochs,
+                    folder.display()
+                );
+                return Err(Error::setting("epochs", problem));
+            }
         }
         if run.config != began_with {
             let text = run.config.to_toml();
@@ -219,6 +230,9 @@ impl Run {
             tell(Event::Step { position, loss: outcome.loss });
             if let Some(train) = epoch {
                 let test = self.trainer.test();
+                if !test.objective.is_finite() {
+                    return Err(self.trainer.diverged("the test loss", test.objective));
+                }
                 self.rows.push(self.row(learning_rate, &train, &test));
                 metrics::write(&self.path(names::METRICS), &self.rows)?;
                 tell(Event::Epoch(&self.rows[self.rows.len() - 1]));
@@ -261,7 +275,13 @@ impl Run {
         self.folder.join(name)
     }
 
-    fn write_checkpoint(&self) -> Result<()> {
+    /// Writes a good checkpoint, or leaves the one before where training has diverged.
+    fn write_checkpoint(&mut self) -> Result<()> {
+        self.trainer.check_finite()?;
+        // finite parameters can still be so large that nothing they answer is
+        if let Some(&answer) = self.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
+            return Err(self.trainer.diverged("an output", f64::from(answer)));
+        }
         checkpoint::write(&self.path(names::CHECKPOINT), &self.config, &self.trainer, &self.rows, self.seconds())
     }
 
@@ -292,7 +312,7 @@ impl Run {
         };
         let drawings = figures::draw(&self.config, &mut self.trainer, &self.start, &self.rows);
         let folder = self.path(names::FIGURES);
-        fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
+        make_folder(&folder)?;
         for (name, svg) in drawings {
             write_atomic(folder.join(name), |out| out.write_all(svg.as_bytes()))?;
         }
@@ -300,6 +320,11 @@ impl Run {
         write_atomic(self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
         Ok(report)
     }
+}
+
+/// Makes a folder that is not there.
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))
 }
 
 /// Removes the temporary files of a process that was killed while it wrote this run.

@@ -3,7 +3,7 @@
 use daleian_kernels::Isa;
 use rayon::prelude::*;
 
-use crate::bptt::{Bptt, LossName, Objective, Outcome, Target};
+use crate::bptt::{Bptt, LossName, Objective, Outcome, Target, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters};
@@ -106,8 +106,8 @@ impl Trainer {
     /// the start.
     ///
     /// # Errors
-    /// If the data do not fit the network or the loss, if a batch is larger than the data, or if nothing is left to
-    /// train.
+    /// If the data do not fit the network or the loss, if a batch is larger than the data or does not fit in memory,
+    /// or if nothing is left to train.
     pub fn new(mut network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
         let wiring = network.wiring().clone();
         for (split, dataset) in [("training", data.train()), ("test", data.test())] {
@@ -129,6 +129,8 @@ impl Trainer {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;
+        check_memory(&wiring, settings.batch, data.train().steps(), true)?;
+        check_memory(&wiring, settings.batch.min(data.test().samples()), data.test().steps(), false)?;
         let bptt = Bptt::new(&network, isa, loss, settings.batch, data.train().steps(), &trainable);
         let evaluation = Evaluation::new(&network, isa, loss, data.test(), settings.batch);
         Ok(Self {
@@ -248,6 +250,29 @@ impl Trainer {
         self.running = Running::default();
         self.position = Position { epoch: self.position.epoch + 1, step: 0 };
         Ok((outcome, Some(summary)))
+    }
+
+    /// Whether the last step left every parameter finite.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] with the first that is not.
+    pub fn check_finite(&self) -> Result<()> {
+        for name in ParameterName::ALL {
+            let values = self.network.parameters().get(name);
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(self.diverged(name.tensor(), f64::from(*value)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error that `what` was `value` after the last step.
+    pub(super) fn diverged(&self, what: &'static str, value: f64) -> Error {
+        let (epoch, step) = match self.position {
+            Position { epoch, step: 0 } => (epoch, self.steps_per_epoch()),
+            Position { epoch, step } => (epoch + 1, step),
+        };
+        Error::Diverged { what, value, epoch, step }
     }
 
     /// Steps to the end of the epoch under way.
@@ -382,12 +407,13 @@ pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
 /// # Errors
 /// If they are not.
 pub fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
-    for (what, got, want) in
-        [("channels", data.channels(), wiring.channels()), ("outputs", data.outputs(), wiring.outputs())]
-    {
+    for (key, what, got, want) in [
+        ("inputs", "channels", data.channels(), wiring.channels()),
+        ("targets", "outputs", data.outputs(), wiring.outputs()),
+    ] {
         if got != want {
             let problem = format!("the {split} data have {got} {what}, the network has {want}");
-            return Err(Error::setting(format!("task: {what}"), problem));
+            return Err(Error::setting(key, problem));
         }
     }
     Ok(())

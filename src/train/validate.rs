@@ -8,6 +8,8 @@ use crate::optim::{OptimizerSpec, ScheduleSpec};
 
 /// TOML numbers are signed.
 const MAX_SEED: u64 = i64::MAX as u64;
+/// Epochs are numbers of random streams.
+const MAX_EPOCHS: usize = i32::MAX as usize;
 
 impl RunConfig {
     /// Checks every number and every pair of settings that must agree. Files are checked when they are read, rules
@@ -17,6 +19,7 @@ impl RunConfig {
     /// [`Error::Setting`] with the key of the first setting that is wrong, and what would be right.
     pub fn validate(&self) -> Result<()> {
         at_least_one("epochs", self.epochs)?;
+        check("epochs", self.epochs <= MAX_EPOCHS, self.epochs, "at most 2^31 - 1")?;
         at_least_one("batch", self.batch)?;
         check("seed", self.seed <= MAX_SEED, self.seed, "at most 2^63 - 1")?;
         if self.name.is_empty() || self.name.contains(['/', '\\', '\0']) || self.name.starts_with('.') {
@@ -26,6 +29,7 @@ impl RunConfig {
             above_zero("clip-norm", limit)?;
         }
         above_zero("init.gain", self.init.gain)?;
+        check("init.gain", self.init.gain <= f64::from(f32::MAX), self.init.gain, "a number that float32 can hold")?;
         not_negative("penalty.l2-weights", self.penalty.l2_weights)?;
         not_negative("penalty.l2-rates", self.penalty.l2_rates)?;
         self.validate_optimizer()?;
@@ -139,6 +143,7 @@ mod tests {
     fn wrong_settings_are_named() {
         for (from, to, key) in [
             ("epochs = 100", "epochs = 0", "`epochs`: 0; at least 1"),
+            ("epochs = 100", "epochs = 9000000000000000000", "`epochs`: 9000000000000000000; at most 2^31 - 1"),
             ("batch = 200 ", "batch = 0 ", "`batch`: 0"),
             ("name = \"flip-flop\"", "name = \"a/b\"", "`name`"),
             ("learning-rate = 0.001", "learning-rate = nan", "`optimizer.learning-rate`: NaN"),
@@ -151,6 +156,7 @@ mod tests {
             ("kind = \"constant\"", "kind = \"step\"\nevery = 3\nfactor = 0.0", "`schedule.factor`"),
             ("# clip-norm = 1.0", "clip-norm = inf #", "`clip-norm`"),
             ("gain = 1.0", "gain = 0.0", "`init.gain`"),
+            ("gain = 1.0", "gain = 1e300", "`init.gain`"),
             ("l2-rates = 0.0", "l2-rates = -0.1", "`penalty.l2-rates`"),
             ("epochs = 1  ", "epochs = 1\nsteps = 2 ", "`checkpoint`: exactly one"),
             ("epochs = 1  ", "steps = 0 ", "`checkpoint.steps`"),

@@ -1,7 +1,14 @@
 //! The promises of daleian, a module each.
 
+mod bad_input;
+mod cli;
+mod command;
 mod dense;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod gradients;
+#[cfg(unix)]
+mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
 mod models;

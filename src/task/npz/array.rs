@@ -36,7 +36,12 @@ pub(super) struct Archive<'p> {
 impl<'p> Archive<'p> {
     pub(super) fn open(path: &'p Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-        let bytes = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
+        let metadata = file.metadata().map_err(|error| Error::io(path, "read", error))?;
+        if metadata.is_dir() {
+            // a folder can be opened like a file, and then fails in a way that does not say so
+            return Err(Error::io(path, "read", io::ErrorKind::IsADirectory.into()));
+        }
+        let bytes = metadata.len();
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| match error {
             ZipError::Io(error) => Error::io(path, "read", error),
             error => {
