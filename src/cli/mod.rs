@@ -79,5 +79,5 @@ fn table(rows: &[(&str, String)]) -> String {
     for (name, value) in rows {
         table.add_row([name, value.as_str()]);
     }
-    table.to_string()
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use daleian_kernels::Aligned;
+use rayon::prelude::*;
 
 use super::Pattern;
+
+/// Entries that one task carries over.
+const CHUNK: usize = 1 << 14;
 
 /// The pattern of the transposed matrix, and where each of its entries stands in the original.
 #[derive(Debug, Clone)]
@@ -49,15 +53,17 @@ impl Transposed {
         &self.origin
     }
 
-    /// Writes `values` (in the original's order) into `out` in transposed order.
+    /// Writes `values` (in the original's order) into `out` in transposed order, on all threads.
     ///
     /// # Panics
     /// If either length is not the number of entries.
     pub fn carry(&self, values: &[f32], out: &mut Aligned) {
         assert_eq!((values.len(), out.len()), (self.origin.len(), self.origin.len()), "one value an entry");
-        for (out, &origin) in out.iter_mut().zip(&self.origin) {
-            *out = values[origin as usize];
-        }
+        out.par_chunks_mut(CHUNK).zip(self.origin.par_chunks(CHUNK)).for_each(|(out, origin)| {
+            for (out, &origin) in out.iter_mut().zip(origin) {
+                *out = values[origin as usize];
+            }
+        });
     }
 }
 
