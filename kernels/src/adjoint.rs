@@ -61,20 +61,46 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        let mut row = self.call.rows.start;
+        while row < self.call.rows.end {
+            let twins = S::TWINS
+                && row + 1 < self.call.rows.end
+                && self.call.recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
+            // SAFETY: `adjoint` checked the rows, and two are taken at once only where they are twins.
+            unsafe {
+                if twins {
+                    self.rows::<S, 2>(s, row);
+                    row += 2;
+                } else {
+                    self.rows::<S, 1>(s, row);
+                    row += 1;
+                }
+            }
+        }
+    }
+}
+
+impl<P: Phi, const G: usize> Rows<'_, P, G> {
+    /// `R` rows from `row` on.
+    ///
+    /// # Safety
+    /// They are rows of the call, and each but the last is a twin of the next in Wᵀ.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
         let call = self.call;
         let zero = s.splat(0.0);
-        for (k, row) in call.rows.clone().enumerate() {
-            let mut acc = [zero; G];
+        let mut acc = [[zero; G]; R];
+        // SAFETY: `adjoint` checked the operands against `rows` and `lanes` = 16 G; states and δ hold
+        // rows.len() · 16 G elements, κ holds 16 G.
+        unsafe {
             if let Some(recurrent) = &call.recurrent {
-                // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G.
-                acc = unsafe { accumulate(s, acc, recurrent, recurrent.pattern.entries(row)) };
+                acc = accumulate(s, acc, recurrent, row);
             }
-            let at = k * G * WIDTH;
-            for (g, acc) in acc.iter_mut().enumerate() {
-                let at = at + g * WIDTH;
-                // SAFETY: `states` holds rows.len() · 16 G elements and κ 16 G, which `adjoint` checked.
-                unsafe {
-                    let a = s.load(self.states.add(at));
+            for (r, acc) in acc.iter_mut().enumerate() {
+                let at = (row + r - call.rows.start) * G * WIDTH;
+                let (states, delta) = (self.states.add(at), self.delta.add(at));
+                for (g, acc) in acc.iter_mut().enumerate() {
+                    let a = s.load(states.add(g * WIDTH));
                     if let Some(decay) = call.rate_decay {
                         *acc = s.mul_add(s.load(decay.as_ptr().add(g * WIDTH)), a, *acc);
                     }
@@ -82,19 +108,14 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
                         *acc = s.select(s.gt(a, zero), *acc, zero);
                     }
                 }
-            }
-            if let Some(readout) = &call.readout {
-                // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G.
-                acc = unsafe { accumulate(s, acc, readout, readout.pattern.entries(row)) };
-            }
-            for (g, &acc) in acc.iter().enumerate() {
-                let at = at + g * WIDTH;
-                // SAFETY: both hold rows.len() · 16 G elements, which `adjoint` checked.
-                unsafe {
-                    let a = s.load(self.states.add(at));
-                    s.store(self.delta.add(at), s.mul(acc, P::slope(s, a)));
+                if let Some(readout) = &call.readout {
+                    [*acc] = accumulate(s, [*acc], readout, row + r);
+                }
+                for (g, &acc) in acc.iter().enumerate() {
+                    let a = s.load(states.add(g * WIDTH));
+                    s.store(delta.add(g * WIDTH), s.mul(acc, P::slope(s, a)));
                     if call.rectified {
-                        s.store(self.states.add(at), s.max(a, zero));
+                        s.store(states.add(g * WIDTH), s.max(a, zero));
                     }
                 }
             }

@@ -60,23 +60,50 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let call = self.call;
-        for (k, row) in call.rows.clone().enumerate() {
-            let mut acc = [s.splat(call.bias[row]); G];
-            // SAFETY: `forward` checked the operands against `rows` and `lanes` = 16 G.
+        let mut row = self.call.rows.start;
+        while row < self.call.rows.end {
+            let twins = S::TWINS
+                && row + 1 < self.call.rows.end
+                && self.call.recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
+            // SAFETY: `forward` checked the rows, and two are taken at once only where they are twins.
             unsafe {
-                if let Some(input) = &call.input {
-                    acc = accumulate(s, acc, input, input.pattern.entries(row));
-                }
-                if let Some(recurrent) = &call.recurrent {
-                    acc = accumulate(s, acc, recurrent, recurrent.pattern.entries(row));
+                if twins {
+                    self.rows::<S, 2>(s, row);
+                    row += 2;
+                } else {
+                    self.rows::<S, 1>(s, row);
+                    row += 1;
                 }
             }
-            for (g, &z) in acc.iter().enumerate() {
-                let at = (k * G + g) * WIDTH;
-                let a = P::apply(s, z);
-                // SAFETY: both outputs hold rows.len() · 16 G elements, which `forward` checked.
-                unsafe {
+        }
+    }
+}
+
+impl<P: Phi, const G: usize> Rows<'_, P, G> {
+    /// `R` rows from `row` on.
+    ///
+    /// # Safety
+    /// They are rows of the call, and each but the last is a twin of the next in W.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
+        let call = self.call;
+        let mut acc = [[s.splat(0.0); G]; R];
+        // SAFETY: `forward` checked the operands against `rows` and `lanes` = 16 G; both outputs hold
+        // rows.len() · 16 G elements.
+        unsafe {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                *acc = [s.splat(call.bias[row + r]); G];
+                if let Some(input) = &call.input {
+                    [*acc] = accumulate(s, [*acc], input, row + r);
+                }
+            }
+            if let Some(recurrent) = &call.recurrent {
+                acc = accumulate(s, acc, recurrent, row);
+            }
+            for (r, acc) in acc.iter().enumerate() {
+                for (g, &z) in acc.iter().enumerate() {
+                    let at = ((row + r - call.rows.start) * G + g) * WIDTH;
+                    let a = P::apply(s, z);
                     s.store(self.activations.add(at), a);
                     if let Some(rates) = self.rates {
                         s.store(rates.add(at), s.max(a, s.splat(0.0)));

@@ -61,27 +61,28 @@ macro_rules! with_groups {
 }
 pub(crate) use with_groups;
 
-/// `acc[lane] + Σ_k values[k] · states[indices[k], lane]` over the entries `from..to` of a pattern.
+/// `acc[r][lane] + Σ_k values[k] · states[indices[k], lane]` over the entries of row `row + r`, for R rows that follow
+/// each other and have the same columns.
 ///
 /// Narrow tiles have too few sums in flight to hide the latency of the multiply-add, so they keep several partial
-/// sums; the order of addition depends on the row and the width of the tile alone.
+/// sums; the order of addition depends on the row and the width of the tile alone, not on R.
 ///
 /// # Safety
-/// `operand` passed its [`Operand::check`] with `lanes = 16 G`, and `entries` lies in its pattern.
+/// `operand` passed its [`Operand::check`] with `lanes = 16 G`; the rows lie in its pattern, and each but the last is a
+/// [twin](Pattern::twins) of the next.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<S: Simd, const G: usize>(
+pub(crate) unsafe fn accumulate<S: Simd, const G: usize, const R: usize>(
     s: S,
-    acc: [S::V; G],
+    acc: [[S::V; G]; R],
     operand: &Operand,
-    entries: Range<usize>,
-) -> [S::V; G] {
-    // SAFETY: the entries lie in the pattern, so indices and values can be read; an index is below `cols`, so its
-    // row of 16 G states can be read.
+    row: usize,
+) -> [[S::V; G]; R] {
+    // SAFETY: as the caller promises.
     unsafe {
         match G {
-            1 => accumulate_by::<S, G, 4>(s, acc, operand, entries),
-            2 => accumulate_by::<S, G, 2>(s, acc, operand, entries),
-            _ => accumulate_by::<S, G, 1>(s, acc, operand, entries),
+            1 => accumulate_by::<S, G, R, 4>(s, acc, operand, row),
+            2 => accumulate_by::<S, G, R, 2>(s, acc, operand, row),
+            _ => accumulate_by::<S, G, R, 1>(s, acc, operand, row),
         }
     }
 }
@@ -91,44 +92,67 @@ pub(crate) unsafe fn accumulate<S: Simd, const G: usize>(
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-unsafe fn accumulate_by<S: Simd, const G: usize, const U: usize>(
+unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>(
     s: S,
-    acc: [S::V; G],
+    acc: [[S::V; G]; R],
     operand: &Operand,
-    entries: Range<usize>,
-) -> [S::V; G] {
-    let indices = operand.pattern.indices().as_ptr();
-    let values = operand.values.as_ptr();
-    let states = operand.states.as_ptr();
-    let mut sums = [[s.splat(0.0); G]; U];
+    row: usize,
+) -> [[S::V; G]; R] {
+    let entries = operand.pattern.entries(row);
+    let mut sums = [[[s.splat(0.0); G]; R]; U];
     sums[0] = acc;
     let mut entry = entries.start;
-    // SAFETY: as the caller promises; `entry + u` stays below `entries.end`.
+    // SAFETY: the entries lie in the pattern, so indices and values can be read; an index is below `cols`, so its row
+    // of 16 G states can be read; twins have as many entries, so that those of row r begin `len` further on.
     unsafe {
         while entry + U <= entries.end {
-            for (u, sum) in sums.iter_mut().enumerate() {
-                let row = states.add(*indices.add(entry + u) as usize * (WIDTH * G));
-                let value = s.splat(*values.add(entry + u));
-                for (g, sum) in sum.iter_mut().enumerate() {
-                    *sum = s.mul_add(value, s.load(row.add(g * WIDTH)), *sum);
-                }
+            for (u, sums) in sums.iter_mut().enumerate() {
+                *sums = add_entry(s, *sums, operand, entry + u, entries.len());
             }
             entry += U;
         }
         while entry < entries.end {
-            let row = states.add(*indices.add(entry) as usize * (WIDTH * G));
-            let value = s.splat(*values.add(entry));
-            for (g, sum) in sums[0].iter_mut().enumerate() {
-                *sum = s.mul_add(value, s.load(row.add(g * WIDTH)), *sum);
-            }
+            sums[0] = add_entry(s, sums[0], operand, entry, entries.len());
             entry += 1;
         }
     }
     let mut total = sums[0];
-    for sum in &sums[1..] {
-        for (total, &sum) in total.iter_mut().zip(sum) {
-            *total = s.add(*total, sum);
+    for sums in &sums[1..] {
+        for (total, sum) in total.iter_mut().zip(sums) {
+            for (total, &sum) in total.iter_mut().zip(sum) {
+                *total = s.add(*total, sum);
+            }
         }
     }
     total
+}
+
+/// Adds what one column gives to R rows: the states are loaded once.
+///
+/// # Safety
+/// As [`accumulate`]; `entry` is of the first row, and `len` the number of its entries.
+#[inline(always)]
+unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
+    s: S,
+    mut sums: [[S::V; G]; R],
+    operand: &Operand,
+    entry: usize,
+    len: usize,
+) -> [[S::V; G]; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let col = *operand.pattern.indices().as_ptr().add(entry) as usize;
+        let states = operand.states.as_ptr().add(col * (WIDTH * G));
+        let mut values = [s.splat(0.0); R];
+        for (r, value) in values.iter_mut().enumerate() {
+            *value = s.splat(*operand.values.as_ptr().add(entry + r * len));
+        }
+        for g in 0..G {
+            let state = s.load(states.add(g * WIDTH));
+            for (sums, &value) in sums.iter_mut().zip(&values) {
+                sums[g] = s.mul_add(value, state, sums[g]);
+            }
+        }
+    }
+    sums
 }

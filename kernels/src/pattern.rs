@@ -17,6 +17,8 @@ pub struct Pattern {
     cols: usize,
     indptr: Vec<usize>,
     indices: Vec<u32>,
+    /// For each row, whether the next one has the same columns (and both have any).
+    twins: Vec<bool>,
 }
 
 /// What is wrong with arrays that should have been a pattern.
@@ -108,7 +110,9 @@ impl Pattern {
                 return Err(PatternError::ColumnOutOfRange { row, col, cols });
             }
         }
-        Ok(Self { rows, cols, indptr, indices })
+        let row = |row: usize| &indices[indptr[row]..indptr[row + 1]];
+        let twins = (0..rows).map(|k| k + 1 < rows && !row(k).is_empty() && row(k) == row(k + 1)).collect();
+        Ok(Self { rows, cols, indptr, indices, twins })
     }
 
     /// Every entry present, for sizes from outside.
@@ -189,6 +193,12 @@ impl Pattern {
         &self.indices[self.entries(row)]
     }
 
+    /// Whether `row` and the next one have the same columns, as in dense blocks: then one pass serves both.
+    #[inline]
+    pub fn twins(&self, row: usize) -> bool {
+        self.twins[row]
+    }
+
     /// Gives the arrays back: `(indptr, indices)`.
     pub fn into_parts(self) -> (Vec<usize>, Vec<u32>) {
         (self.indptr, self.indices)
@@ -225,6 +235,8 @@ mod tests {
         assert_eq!(pattern.row(0), [0, 3]);
         assert!(pattern.row(1).is_empty());
         assert_eq!(Pattern::dense(2, 3).row(1), [0, 1, 2]);
+        let twins = Pattern::new(5, 3, vec![0, 2, 4, 5, 5, 5], vec![0, 2, 0, 2, 1]).unwrap();
+        assert_eq!([0, 1, 2, 3, 4].map(|row| twins.twins(row)), [true, false, false, false, false]);
         assert_eq!(Pattern::empty(0, 0).density(), 0.0);
     }
 

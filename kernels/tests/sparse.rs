@@ -34,7 +34,8 @@ impl Numbers {
         let mut indptr = vec![0];
         let mut indices = Vec::new();
         for row in 0..rows {
-            let percent = if row == 1 { 100 } else { [0, 10, 50][self.next() as usize % 3] };
+            // two full rows together, which are computed at once where there are registers for it
+            let percent = if row == 1 || row == 2 { 100 } else { [0, 10, 50][self.next() as usize % 3] };
             indices.extend((0..cols as u32).filter(|_| self.next() % 100 < percent));
             indptr.push(indices.len());
         }
@@ -331,7 +332,7 @@ fn any_cut_of_the_rows_gives_the_same_bits() {
             }
             out
         };
-        assert_eq!(run(&[0, 50]), run(&[0, 1, 17, 18, 50]), "{isa}");
+        assert_eq!(run(&[0, 50]), run(&[0, 2, 17, 18, 50]), "{isa}");
     }
 }
 

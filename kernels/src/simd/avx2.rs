@@ -56,6 +56,7 @@ macro_rules! ops {
 impl Simd for Avx2 {
     type V = [__m256; 2];
     type Mask = [__m256; 2];
+    const TWINS: bool = false;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {

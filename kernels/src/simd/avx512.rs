@@ -50,6 +50,7 @@ macro_rules! ops {
 impl Simd for Avx512 {
     type V = __m512;
     type Mask = __mmask16;
+    const TWINS: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

@@ -32,6 +32,8 @@ pub(crate) trait Kernel {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     type Mask: Copy;
+    /// Whether there are registers for the sums of two rows at once.
+    const TWINS: bool;
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety

@@ -22,6 +22,7 @@ fn float(a: i32x16) -> f32x16 {
 impl Simd for Portable {
     type V = f32x16;
     type Mask = f32x16;
+    const TWINS: bool = false;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16 {
