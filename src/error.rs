@@ -35,8 +35,8 @@ pub enum Error {
         /// What is wrong and what would be right.
         problem: String,
     },
-    /// The loss was not finite; the run stopped before the parameters were touched.
-    #[error("training diverged: {what} was {value} in epoch {epoch}, step {step}; the last good checkpoint is kept")]
+    /// Something was not finite. If it was the loss or the gradient of a step, that step did not touch the parameters.
+    #[error("training diverged: {what} was {value} in epoch {epoch}, step {step}")]
     Diverged {
         /// What was not finite (the loss, or the norm of the gradient).
         what: &'static str,

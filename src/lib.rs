@@ -123,7 +123,7 @@
 //!   row or the key, and what would be right. A broken contract in a call, such as a slice of the wrong length, panics
 //!   with the words of the contract; each function says under *Panics* what it demands.
 //! * The same seed gives the same bits for any number of threads, and a run that was stopped or killed and
-//!   [resumed](train::Run::resume) ends with the same files as one that never was. Between instruction sets results
+//!   [resumed](train::Run::resume) ends with the same files (but for times) as one that never was. Between instruction sets results
 //!   agree to rounding.
 //! * NaN is never hidden: training stops at the first loss that is not finite.
 //! * This crate has no unsafe code; the kernels that need it are in `daleian_kernels`, and an [`Isa`] is the proof that

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use daleian::Result;
 use daleian::bptt::check_memory;
 use daleian::files::write_atomic;
 use daleian::network::Network;
 use daleian::task::npz::{Compression, write_npz};
 use daleian::train::Evaluation;
+use daleian::{Error, Result};
 use serde::Serialize;
 
 use super::args::{self, Split};
@@ -39,6 +39,10 @@ pub fn run(args: args::Evaluate) -> Result<ExitCode> {
     if let (Some(path), Some(outputs)) = (&args.outputs, &outputs) {
         let shape = [samples.samples(), samples.steps(), samples.outputs()];
         write_atomic(path, |out| write_npz(out, Compression::Deflated, &[("outputs", &shape, outputs)]).map(drop))?;
+    }
+    if !summary.loss.is_finite() {
+        let problem = format!("the loss of this model on {} is {}", args.data.display(), summary.loss);
+        return Err(Error::Content { path: args.model, problem });
     }
     let found = Found {
         loss: summary.loss,

@@ -31,8 +31,12 @@ pub fn main() -> ExitCode {
         Command::Presets(args) => presets::run(args),
     };
     done.unwrap_or_else(|error| {
+        if matches!(error, Error::Diverged { .. }) {
+            say(format_args!("error: {error}; the last good checkpoint is kept"));
+            return ExitCode::from(DIVERGED);
+        }
         say(format_args!("error: {error}"));
-        ExitCode::from(if matches!(error, Error::Diverged { .. }) { DIVERGED } else { WRONG_INPUT })
+        ExitCode::from(WRONG_INPUT)
     })
 }
 

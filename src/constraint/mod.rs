@@ -18,8 +18,9 @@ use crate::sparse::Pattern;
 pub enum Constraint {
     /// Dale's backprop: each stored weight is clamped to the sign of its presynaptic neuron.
     Dale,
-    /// The naive baseline, as the paper ran it: `max(w, 0)` times the sign of the presynaptic neuron, so that an
-    /// inhibitory column is wiped at the first step. Columns without a sign are left alone.
+    /// The naive baseline of the paper: `max(w, 0)` times the sign of the presynaptic neuron (the paper's sign of the
+    /// start, which is the same where no weight starts at 0), so that an inhibitory column is wiped at the first step.
+    /// Columns without a sign are left alone.
     Rectified,
     /// Nothing.
     None,

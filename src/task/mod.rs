@@ -40,7 +40,7 @@ impl TaskSpec {
             Self::FlipFlop { channels, steps, probability, train_samples, test_samples } => {
                 FlipFlop { channels, steps, probability, train_samples, test_samples }.generate(seed)
             }
-            Self::Data { ref file } => npz::read(base.join(file), None),
+            Self::Data { ref file, classes } => npz::read(base.join(file), classes),
         }
     }
 }
@@ -84,9 +84,9 @@ mod tests {
     #[test]
     fn recorded_data_are_looked_for_beside_the_configuration() {
         let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        let data = TaskSpec::Data { file: "series.npz".into() }.load(1, &base).unwrap();
+        let data = TaskSpec::Data { file: "series.npz".into(), classes: None }.load(1, &base).unwrap();
         assert_eq!(data.train().samples(), 3);
-        let missing = TaskSpec::Data { file: "nowhere.npz".into() }.load(1, &base).unwrap_err();
+        let missing = TaskSpec::Data { file: "nowhere.npz".into(), classes: None }.load(1, &base).unwrap_err();
         assert!(missing.to_string().contains("nowhere.npz: cannot open"), "{missing}");
     }
 }

@@ -27,6 +27,10 @@ pub enum TaskSpec {
     Data {
         /// The file.
         file: PathBuf,
+        /// For class labels: how many classes there are, which is the number of outputs. Left out: the highest label
+        /// of either split, plus 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        classes: Option<usize>,
     },
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::{COLUMNS, Row};
+use super::run::History;
 use super::{Position, RunConfig, Running, Trainer};
 use crate::error::{Error, Result};
 use crate::files::Tensor;
@@ -20,14 +21,16 @@ struct Progress {
     step: usize,
     updates: u64,
     moments: usize,
-    instruction_set: String,
+    instruction_sets: Vec<String>,
+    inputs: u32,
 }
 
 /// What a run had come to.
 pub(super) struct Checkpoint {
     pub rows: Vec<Row>,
     pub seconds: f64,
-    pub instruction_set: String,
+    pub instruction_sets: Vec<String>,
+    pub inputs: u32,
     position: Position,
     updates: u64,
     running: Running,
@@ -35,7 +38,14 @@ pub(super) struct Checkpoint {
     moments: Vec<Parameters>,
 }
 
-pub(super) fn write(path: &Path, config: &RunConfig, trainer: &Trainer, rows: &[Row], seconds: f64) -> Result<()> {
+pub(super) fn write(
+    path: &Path,
+    config: &RunConfig,
+    trainer: &Trainer,
+    history: &History,
+    rows: &[Row],
+    seconds: f64,
+) -> Result<()> {
     let network = trainer.network();
     let (position, running) = (trainer.position(), trainer.running());
     let optimizer = trainer.optimizer();
@@ -44,7 +54,8 @@ pub(super) fn write(path: &Path, config: &RunConfig, trainer: &Trainer, rows: &[
         step: position.step,
         updates: optimizer.updates(),
         moments: optimizer.moments().len(),
-        instruction_set: trainer.isa().name().into(),
+        instruction_sets: history.instruction_sets.clone(),
+        inputs: history.inputs,
     };
     let config = serde_json::to_value(config).expect("settings are plain data");
     let table: Vec<f64> = rows.iter().flat_map(|row| row.to_numbers()).collect();
@@ -91,7 +102,8 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     Ok(Checkpoint {
         rows: table.chunks_exact(COLUMNS).map(row).collect(),
         seconds: sums[5],
-        instruction_set: progress.instruction_set,
+        instruction_sets: progress.instruction_sets,
+        inputs: progress.inputs,
         position: Position { epoch: progress.epoch, step: progress.step },
         updates: progress.updates,
         running: Running { objective: sums[0], loss: sums[1], weight: sums[2], correct: sums[3], samples: sums[4] },
@@ -118,8 +130,11 @@ impl Checkpoint {
             let problem = "its network is not the one that the configuration describes: did an input file change?";
             return Err(Error::content(path, problem));
         }
-        if self.position.step >= trainer.steps_per_epoch() {
-            return Err(Error::content(path, "its position lies beyond the end of an epoch"));
+        let Position { epoch, step } = self.position;
+        let steps = epoch.checked_mul(trainer.steps_per_epoch()).and_then(|steps| steps.checked_add(step));
+        if step >= trainer.steps_per_epoch() || steps != usize::try_from(self.updates).ok() || self.rows.len() != epoch
+        {
+            return Err(Error::content(path, "its position, updates and metrics do not go together"));
         }
         trainer.restore(self.network.parameters().clone(), self.updates, self.moments, self.position, self.running);
         Ok(())

@@ -130,7 +130,7 @@ impl RunConfig {
         let mut config: Self = toml::from_str(text).map_err(|error| Error::content(&source, error))?;
         config.validate().map_err(|error| Error::content(&source, error))?;
         let folder = folder.as_ref();
-        if let TaskSpec::Data { file } = &mut config.task {
+        if let TaskSpec::Data { file, .. } = &mut config.task {
             *file = folder.join(&file);
         }
         if let Some(connectome) = &mut config.connectome {
@@ -143,7 +143,7 @@ impl RunConfig {
     /// The files that the configuration names.
     fn files(&self) -> impl Iterator<Item = &Path> {
         let data = match &self.task {
-            TaskSpec::Data { file } => Some(file),
+            TaskSpec::Data { file, .. } => Some(file),
             TaskSpec::FlipFlop { .. } => None,
         };
         let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);

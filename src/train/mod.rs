@@ -5,6 +5,7 @@ mod config;
 mod figures;
 mod gradient_file;
 mod metrics;
+mod neurons;
 pub mod presets;
 mod run;
 mod setup;

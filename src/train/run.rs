@@ -10,7 +10,7 @@ use daleian_kernels::{Aligned, Isa};
 use serde::Serialize;
 
 use super::metrics::{self, Row};
-use super::{Position, RunConfig, Summary, Trainer, checkpoint, figures};
+use super::{Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
 use crate::error::{Error, Result};
 use crate::files::{remove_stale, write_atomic};
 
@@ -23,11 +23,21 @@ pub struct Run {
     rows: Vec<Row>,
     /// Recurrent weights at the start, for the figures.
     start: Aligned,
+    history: History,
     /// Seconds of training before this process.
     seconds_before: f64,
     began: Instant,
     /// Said once, where a run goes on with other instructions than it began with.
     warning: Option<String>,
+}
+
+/// What a run was made from and with: kept in its checkpoints.
+#[derive(Debug, Clone)]
+pub(super) struct History {
+    /// [`Trainer::fingerprint`] at the start.
+    pub inputs: u32,
+    /// The instruction sets it went on with, in order.
+    pub instruction_sets: Vec<String>,
 }
 
 /// What a run tells while it goes on.
@@ -76,7 +86,7 @@ pub struct Report {
     pub silent_synapses: usize,
     /// Weights against the sign of their presynaptic neuron.
     pub sign_violations: usize,
-    /// The instruction set of the kernels.
+    /// The instruction set of the kernels; several, in order, if the run was resumed with another.
     pub instruction_set: String,
     /// Threads.
     pub threads: usize,
@@ -96,6 +106,8 @@ pub mod names {
     pub const MODEL: &str = "model.safetensors";
     /// The network, the optimizer and the position.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
+    /// Which neuron each row and column of W is, where neurons have ids of their own.
+    pub const NEURONS: &str = "neurons.csv";
     /// What the run came to.
     pub const SUMMARY: &str = "summary.json";
     /// Drawings.
@@ -120,13 +132,21 @@ impl Run {
             };
             return Err(Error::content(folder, problem));
         }
-        let trainer = config.trainer(isa)?;
+        let (trainer, ids) = config.prepare(isa)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
+        if let Some(&answer) = run.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
+            let problem = format!("the network answers {answer} before any training; smaller weights would be right");
+            return Err(Error::setting("init", problem));
+        }
+        run.write_checkpoint()?;
+        if let Some(ids) = ids {
+            neurons::write(&run.path(names::NEURONS), run.trainer.network().wiring(), &ids)?;
+        }
+        // last: a folder with a configuration is a run, and a run has a checkpoint
         let text = run.config.to_toml();
         write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
-        run.write_checkpoint()?;
         Ok(run)
     }
 
@@ -150,26 +170,31 @@ impl Run {
         let trainer = config.trainer(isa)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
-        if path.exists() {
-            let checkpoint = checkpoint::read(&path)?;
-            if checkpoint.instruction_set != isa.name() {
-                let began = &checkpoint.instruction_set;
-                run.warning = Some(format!(
-                    "the run began with {began} instructions and goes on with {isa}: results will differ in the last bits"
-                ));
-            }
-            (run.rows, run.seconds_before) = (checkpoint.rows.clone(), checkpoint.seconds);
-            checkpoint.restore(&path, &mut run.trainer)?;
-            let Position { epoch, step } = run.trainer.position();
-            let begun = epoch + usize::from(step > 0);
-            if begun > run.config.epochs {
-                let problem = format!(
-                    "{}, but the run in {} is in epoch {begun} already; at least {begun} would be right",
-                    run.config.epochs,
-                    folder.display()
-                );
-                return Err(Error::setting("epochs", problem));
-            }
+        let checkpoint = checkpoint::read(&path)?;
+        if checkpoint.inputs != run.history.inputs {
+            let problem = "the start of its run was another: did an input file change?";
+            return Err(Error::content(&path, problem));
+        }
+        let before = checkpoint.instruction_sets.join(", ");
+        run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
+        run.history.instruction_sets.dedup();
+        if before != isa.name() {
+            run.warning = Some(format!(
+                "the run went so far with {before} instructions and goes on with {isa}: results will differ in the \
+                 last bits"
+            ));
+        }
+        (run.rows, run.seconds_before) = (checkpoint.rows.clone(), checkpoint.seconds);
+        checkpoint.restore(&path, &mut run.trainer)?;
+        let Position { epoch, step } = run.trainer.position();
+        let begun = epoch + usize::from(step > 0);
+        if begun > run.config.epochs {
+            let problem = format!(
+                "{}, but the run in {} is in epoch {begun} already; at least {begun} would be right",
+                run.config.epochs,
+                folder.display()
+            );
+            return Err(Error::setting("epochs", problem));
         }
         if run.config != began_with {
             let text = run.config.to_toml();
@@ -183,6 +208,7 @@ impl Run {
             config,
             folder: folder.into(),
             start: trainer.network().parameters().recurrent.clone(),
+            history: History { inputs: trainer.fingerprint(), instruction_sets: vec![trainer.isa().name().into()] },
             trainer,
             rows: Vec::new(),
             seconds_before: 0.0,
@@ -282,7 +308,8 @@ impl Run {
         if let Some(&answer) = self.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
             return Err(self.trainer.diverged("an output", f64::from(answer)));
         }
-        checkpoint::write(&self.path(names::CHECKPOINT), &self.config, &self.trainer, &self.rows, self.seconds())
+        let (path, seconds) = (self.path(names::CHECKPOINT), self.seconds());
+        checkpoint::write(&path, &self.config, &self.trainer, &self.history, &self.rows, seconds)
     }
 
     /// Model, metrics, summary and figures.
@@ -305,7 +332,7 @@ impl Run {
             synapses: weights.len(),
             silent_synapses: weights.iter().filter(|&&w| w == 0.0).count(),
             sign_violations: network.sign_violations(),
-            instruction_set: self.trainer.isa().name().into(),
+            instruction_set: self.history.instruction_sets.join(", "),
             threads: rayon::current_num_threads(),
             seconds,
             version: env!("CARGO_PKG_VERSION").into(),

@@ -46,6 +46,11 @@ impl RunConfig {
     /// # Errors
     /// If a file or a setting is wrong.
     pub fn trainer(&self, isa: Isa) -> Result<Trainer> {
+        Ok(self.prepare(isa)?.0)
+    }
+
+    /// The trainer, and the ids of the neurons where they come from a file.
+    pub(super) fn prepare(&self, isa: Isa) -> Result<(Trainer, Option<Vec<String>>)> {
         self.validate()?;
         let connectome = self.connectome()?;
         let data = self.task.load(self.seed, Path::new(""))?;
@@ -58,6 +63,7 @@ impl RunConfig {
             &self.init,
             self.seed,
         )?;
-        Trainer::new(network, data, self.settings(), isa)
+        let trainer = Trainer::new(network, data, self.settings(), isa)?;
+        Ok((trainer, connectome.ids().map(<[String]>::to_vec)))
     }
 }

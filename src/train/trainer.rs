@@ -102,8 +102,8 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer of `network` on `data`. Under a constraint the weights are projected once, so that signs hold from
-    /// the start.
+    /// A trainer of `network` on `data`. Under Dale's law weights that are trained are projected once, so that signs
+    /// hold from the start.
     ///
     /// # Errors
     /// If the data do not fit the network or the loss, if a batch is larger than the data or does not fit in memory,
@@ -125,7 +125,7 @@ impl Trainer {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
         let guard = Guard::new(settings.constraint, &wiring);
-        if settings.constraint == Constraint::Dale {
+        if settings.constraint == Constraint::Dale && trainable.contains(&ParameterName::RecurrentWeights) {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;
@@ -188,6 +188,27 @@ impl Trainer {
     /// The learning rate of the epoch under way.
     pub fn learning_rate(&self) -> f64 {
         self.settings.schedule.rate(self.settings.optimizer.learning_rate(), self.position.epoch)
+    }
+
+    /// A checksum (CRC-32) of the parameters as they are and of the data: two trainers with the same start go the same
+    /// way.
+    pub fn fingerprint(&self) -> u32 {
+        let mut sum = flate2::Crc::new();
+        let mut add = |values: &[f32]| sum.update(bytemuck::cast_slice(values));
+        ParameterName::ALL.iter().for_each(|&name| add(self.network.parameters().get(name)));
+        let mut labelled = flate2::Crc::new();
+        for dataset in [self.data.train(), self.data.test()] {
+            add(dataset.inputs());
+            match dataset.targets() {
+                Targets::Series { values, mask, .. } => {
+                    add(values);
+                    mask.as_deref().map(&mut add);
+                }
+                Targets::Classes { labels, .. } => labelled.update(bytemuck::cast_slice(labels)),
+            }
+        }
+        sum.combine(&labelled);
+        sum.sum()
     }
 
     /// The instruction set of the kernels.

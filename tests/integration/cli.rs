@@ -9,6 +9,16 @@ use crate::command::{
 
 const FILES: [&str; 6] =
     ["checkpoint.safetensors", "config.toml", "figures", "metrics.csv", "model.safetensors", "summary.json"];
+/// Those of a run whose neurons have ids of their own.
+const FILES_WITH_IDS: [&str; 7] = [
+    "checkpoint.safetensors",
+    "config.toml",
+    "figures",
+    "metrics.csv",
+    "model.safetensors",
+    "neurons.csv",
+    "summary.json",
+];
 const FIGURES: [&str; 4] = ["distribution.svg", "loss.svg", "trials.svg", "weights.svg"];
 
 fn shape(file: &[u8], name: &str) -> Vec<u64> {
@@ -26,7 +36,8 @@ fn train(text: &str, data: Vec<u8>) -> Place {
     place.write("own.toml", text);
     place.write("data.npz", data);
     place.done("train own.toml --out run");
-    assert_eq!(place.names("run"), FILES);
+    let with_ids = text.contains("[connectome]");
+    assert_eq!(place.names("run"), if with_ids { &FILES_WITH_IDS[..] } else { &FILES });
     assert_eq!(place.names("run/figures"), FIGURES);
     place
 }
@@ -35,7 +46,12 @@ fn train(text: &str, data: Vec<u8>) -> Place {
 fn a_run_on_own_data_and_wiring() {
     let place = Place::own();
     let answer = place.done("train own.toml --out run");
-    assert_eq!(place.names("run"), FILES);
+    assert_eq!(place.names("run"), FILES_WITH_IDS);
+    // row i of W is neuron i of this table
+    let neurons = place.text("run/neurons.csv");
+    assert_eq!(neurons.lines().next(), Some("index,id,population,sign"));
+    assert_eq!(neurons.lines().nth(1), Some("0,n0,exc,1"));
+    assert_eq!(neurons.lines().count(), NEURONS as usize + 1);
     assert_eq!(place.names("run/figures"), FIGURES);
     // results on stdout, talk on stderr
     for words in ["test loss", "synapses", "sign violations", "instruction set", "threads", "run folder", "run"] {

@@ -228,7 +228,7 @@ fn a_resumed_run_on_labels_equals_one_never_stopped() {
     write_labels(&file, &inputs(50), &labels(50), &inputs(12), &labels(12));
     let mut config = config("frozen = [\"input.weight\"]");
     config.loss = LossName::CrossEntropy;
-    config.task = daleian::task::TaskSpec::Data { file };
+    config.task = daleian::task::TaskSpec::Data { file, classes: None };
     config.readout.activation = daleian::network::ActivationName::Identity;
     config.optimizer = OptimizerSpec::sgd(0.1, 0.9);
     let whole = never_stopped(&config);
@@ -436,7 +436,7 @@ fn a_changed_edge_list_on_resume_is_refused() {
     let before = contents(&run);
     for other in ["pre,post\na,b\nb,c\nc,a\nb,b\n", "pre,post\na,b\nb,c\nc,a\n"] {
         fs::write(&edges, other).unwrap();
-        refused(Run::resume(config.clone(), &run, isa()), &run, &["network", "did an input file change?"]);
+        refused(Run::resume(config.clone(), &run, isa()), &run, &["checkpoint", "did an input file change?"]);
     }
     fs::write(&edges, first).unwrap();
     fs::write(&neurons, "id,population,sign\na,exc,1\nb,exc,1\nc,inh,0\n").unwrap();
@@ -444,6 +444,27 @@ fn a_changed_edge_list_on_resume_is_refused() {
     fs::write(&neurons, "id,population,sign\na,exc,1\nb,exc,1\nc,inh,-1\n").unwrap();
     assert_eq!(contents(&run), before);
     assert!(matches!(go(&mut Run::resume(config, &run, isa()).unwrap()), Ending::Finished(_)));
+}
+
+/// The same pattern with another weight is another start.
+#[test]
+fn a_changed_weight_on_resume_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let edges = folder.path().join("edges.csv");
+    fs::write(&edges, "pre,post,weight\na,b,0.5\nb,a,-0.25\n").unwrap();
+    let mut config = config("");
+    (config.population, config.connection) = (Vec::new(), Vec::new());
+    config.init.weights = daleian::network::InitWeights::Edges;
+    config.connectome = Some(EdgeListSpec {
+        edges: edges.clone(),
+        neurons: None,
+        duplicates: Default::default(),
+        contradictions: Default::default(),
+    });
+    let run = folder.path().join("run");
+    stopped(&config, &run, 4);
+    fs::write(&edges, "pre,post,weight\na,b,0.5\nb,a,-0.125\n").unwrap();
+    refused(Run::resume(config, &run, isa()), &run, &["checkpoint", "did an input file change?"]);
 }
 
 /// Training that diverges stops before it spoils anything: the checkpoint on the disk is the last good one.
