@@ -91,7 +91,9 @@ impl FromStr for Cell {
         };
         let whole = |name: &str, text: &str, least: usize, most: usize| {
             let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-            number.ok_or_else(|| wrong(&format!("{name} is `{text}`; a whole number from {least} to {most} would be right")))
+            number.ok_or_else(|| {
+                wrong(&format!("{name} is `{text}`; a whole number from {least} to {most} would be right"))
+            })
         };
         let neurons = whole("n", neurons, 2, u32::MAX as usize)?;
         let share = density.parse().ok().filter(|&density: &f64| density > 0.0 && density <= 1.0);
@@ -101,7 +103,10 @@ impl FromStr for Cell {
         let steps = whole("steps", steps, 1, 1 << 20)?;
         let cell = Self { neurons, density, lanes, steps };
         if cell.synapses() < 1.0 {
-            return Err(wrong(&format!("no synapse is to be expected; a density of at least {:e} would be right", 1.0 / (neurons as f64).powi(2))));
+            return Err(wrong(&format!(
+                "no synapse is to be expected; a density of at least {:e} would be right",
+                1.0 / (neurons as f64).powi(2)
+            )));
         }
         Ok(cell)
     }

@@ -53,15 +53,7 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
         let flops = (2 * pattern.nnz() * lanes * steps) as f64;
         let gflops = flops / time(seconds, run) / 1e9;
         let roof = roof_of(roofs, n * lanes * steps * size_of::<f32>());
-        KernelRate {
-            name,
-            n,
-            density: cell.density,
-            lanes,
-            gflops,
-            fraction: gflops / roof.gflops,
-            cache: roof.name,
-        }
+        KernelRate { name, n, density: cell.density, lanes, gflops, fraction: gflops / roof.gflops, cache: roof.name }
     };
 
     let recurrent = Some(Operand { pattern, values: &weights, states: &states[0] });

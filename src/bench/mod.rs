@@ -15,4 +15,4 @@ pub use crossover::{Crossover, crossovers};
 pub use dense::{AdamSettings, Dense};
 pub use kernels::{KernelRate, kernel_rates};
 pub use roofs::{Cache, Roof, caches, roof_of, roofs};
-pub use sides::{DENSE_BYTES, Sides, StepTimes, connectome, random};
+pub use sides::{DENSE_BYTES, Sides, StepTimes, check_memory, connectome, random};

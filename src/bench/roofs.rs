@@ -107,9 +107,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let sizes = |folder| read(folder).map(|cache| cache.bytes >> 10);
         assert_eq!(sizes(folder.path()), [32, 1 << 10, 16 << 10]);
-        for (index, level, kind, size) in
-            [(0, "1", "Data", "48K"), (1, "1", "Instruction", "64K"), (2, "2", "Unified", "2M"), (3, "3", "Unified", "?")]
-        {
+        for (index, level, kind, size) in [
+            (0, "1", "Data", "48K"),
+            (1, "1", "Instruction", "64K"),
+            (2, "2", "Unified", "2M"),
+            (3, "3", "Unified", "?"),
+        ] {
             let folder = folder.path().join(format!("index{index}"));
             std::fs::create_dir(&folder).unwrap();
             for (name, word) in [("level", level), ("type", kind), ("size", size)] {

@@ -95,23 +95,12 @@ impl Sides {
     /// [`Error::Setting`] with the bytes needed if the cell does not fit in the memory that is free.
     pub fn new(cell: Cell, isa: Isa) -> Result<Self> {
         let Cell { neurons, density, lanes, steps } = cell;
-        let dense_bytes = Dense::bytes([neurons, lanes, steps], rayon::current_num_threads());
-        let with_dense = dense_bytes <= DENSE_BYTES;
-        let needed = cell.bytes() + if with_dense { dense_bytes } else { 0 };
-        if let Some(free) = free_memory().filter(|&free| needed > free) {
-            let problem = format!(
-                "{} needs about {needed} bytes ({:.1} GB), and {:.1} GB are free; a smaller cell would be right",
-                cell.name(),
-                needed as f64 / 1e9,
-                free as f64 / 1e9
-            );
-            return Err(Error::setting("--cell", problem));
-        }
+        check_memory(&cell)?;
+        let with_dense = dense_bytes(&cell) <= DENSE_BYTES;
         let spec = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
         let input = (CHANNELS, InputSpec { blocks: Blocks::Dense });
         let readout = (OUTPUTS, ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Identity });
-        let network =
-            Network::new(&connectome(neurons, density), spec, input, readout, &InitSpec::default(), SEED)?;
+        let network = Network::new(&connectome(neurons, density), spec, input, readout, &InitSpec::default(), SEED)?;
         let inputs = random(lanes * steps * CHANNELS, 0);
         let targets = random(lanes * steps * OUTPUTS, 1);
         let lanes_last = |values: &[f32], width: usize| -> Vec<f32> {
@@ -162,7 +151,8 @@ impl Sides {
     pub fn compare_gradients(&mut self) -> Option<[(ParameterName, f64, f64); 5]> {
         let dense = self.dense.as_mut()?;
         let (network, samples) = (self.sparse.network(), self.sparse.data().train());
-        let mut bptt = Bptt::new(network, self.isa, LossName::Mse, self.cell.lanes, self.cell.steps, &ParameterName::ALL);
+        let mut bptt =
+            Bptt::new(network, self.isa, LossName::Mse, self.cell.lanes, self.cell.steps, &ParameterName::ALL);
         let mut gradients = bptt.gradients(network);
         fill(&mut bptt, samples, &(0..self.cell.lanes as u32).collect::<Vec<_>>());
         bptt.gradient(network, &Objective::from(LossName::Mse), &mut gradients);
@@ -206,6 +196,27 @@ impl Sides {
         let ratio = dense_s.map(|dense| dense / sparse_s);
         StepTimes { n, density, lanes, steps, synapses: self.synapses(), sparse_s, dense_s, ratio, turns }
     }
+}
+
+fn dense_bytes(cell: &Cell) -> u128 {
+    Dense::bytes([cell.neurons, cell.lanes, cell.steps], rayon::current_num_threads())
+}
+
+/// Whether both sides of `cell` (the dense one where it takes at most [`DENSE_BYTES`]) fit in the memory that is free.
+///
+/// # Errors
+/// [`Error::Setting`] with the bytes needed if not.
+pub fn check_memory(cell: &Cell) -> Result<()> {
+    let dense = dense_bytes(cell);
+    let needed = cell.bytes() + if dense <= DENSE_BYTES { dense } else { 0 };
+    let Some(free) = free_memory().filter(|&free| needed > free) else { return Ok(()) };
+    let problem = format!(
+        "{} needs about {needed} bytes ({:.1} GB), and {:.1} GB are free; a smaller cell would be right",
+        cell.name(),
+        needed as f64 / 1e9,
+        free as f64 / 1e9
+    );
+    Err(Error::setting("--cell", problem))
 }
 
 /// Bytes of memory that can be had without swapping, where the system says (Linux).
