@@ -2,16 +2,13 @@
 //!
 //! An element is one floating-point operation: 2 · entries · lanes (· time steps) a call, so Gelem/s is GFLOP/s.
 
-mod common;
-
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use daleian::Isa;
+use daleian::bench::{connectome, random};
 use daleian::sparse::Transposed;
 use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Operand, Outer, adjoint, forward, gradient};
-
-use common::{connectome, random};
 
 /// Neurons, density and lanes of the tile.
 /// Time steps of a gradient.

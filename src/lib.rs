@@ -139,7 +139,7 @@
 //! * Numbers and drawings about weights: [`analysis`].
 //! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
 //! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
-//!   [`constraint`], [`task`], [`train`], [`analysis`].
+//!   [`constraint`], [`task`], [`train`], [`analysis`], [`bench`].
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -147,6 +147,7 @@ pub mod files;
 pub mod random;
 
 pub mod analysis;
+pub mod bench;
 pub mod bptt;
 pub mod connectome;
 pub mod constraint;

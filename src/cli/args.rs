@@ -28,6 +28,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Loss and every gradient of one batch, as a safetensors file.
     Gradient(Gradient),
+    /// How fast this machine is, and a training step on it, sparse against dense.
+    Bench(Bench),
     /// List the embedded presets, or print one to start from.
     Presets(Presets),
 }
@@ -141,6 +143,31 @@ pub struct Gradient {
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
     /// Print the loss and the norm as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Options)]
+#[command(
+    after_help = "Measures, in less than two minutes on a machine that does nothing else: the roofs (multiply-adds
+with an operand from each cache and from memory), the three sparse kernels on one thread, and a whole training step
+with existing synapses only against full matrices.
+
+Examples:
+  daleian bench --out crossover.svg
+  daleian bench --cell 1440,0.05,200,7 --cell 1440,0.2,200,7 --json"
+)]
+pub struct Bench {
+    /// Measure only this size: neurons, density (1 is full), samples in a batch, time steps. Repeatable.
+    #[arg(long = "cell", value_name = "N,DENSITY,LANES,STEPS")]
+    pub cells: Vec<String>,
+    /// Draw the ratio of the times against density into this file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub out: Option<PathBuf>,
+    /// Threads of the training steps; the kernels run on one. Left out: one a core.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pub threads: Option<usize>,
+    /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,6 +1,7 @@
 //! What was typed → what was validated → run. Results go to stdout, talk to stderr.
 
 mod args;
+mod bench;
 mod data;
 mod evaluate;
 mod gradient;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Presets(args) => presets::run(args),
     };
     done.unwrap_or_else(|error| {

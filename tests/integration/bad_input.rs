@@ -763,3 +763,20 @@ fn divergence() {
         assert!(!names.iter().any(|name| name.ends_with(".tmp") || name == "model.safetensors"), "{case}: {names:?}");
     }
 }
+
+#[test]
+fn cells_to_measure() {
+    let place = Place::empty();
+    for (words, says) in [
+        ("bench --cell 0,2,x", ["--cell", "n,density,lanes,steps would be right"]),
+        ("bench --cell 64,0.2,16,3 --cell 0,0.5,1,1", ["0,0.5,1,1", "n is `0`; a whole number from 2 to"]),
+        ("bench --cell 64,2,16,3 --json", ["64,2,16,3", "above 0 and at most 1 would be right"]),
+        ("bench --cell 64,0.2,16,3 --threads 0", ["--threads", "at least 1 would be right"]),
+    ] {
+        refused(&place, words, words, &says);
+    }
+    if cfg!(target_os = "linux") {
+        let words = "bench --cell 4000000000,1,64,10";
+        refused(&place, words, words, &["--cell", "bytes", "a smaller cell would be right"]);
+    }
+}

@@ -389,3 +389,32 @@ fn a_reader_that_has_gone_is_no_panic() {
     let output = place.command(["train", "none.toml"]).stderr(closed()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// The form of `daleian bench --json`, and that a cell with numbers in it was measured; never how fast.
+#[test]
+fn bench_measures_a_cell() {
+    let place = Place::own();
+    let answer = place.done("bench --cell 64,0.2,16,3 --cell 64,1,16,3 --json --out ratio.svg --threads 2");
+    let found: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    let positive = |value: &serde_json::Value| value.as_f64().is_some_and(|number| number > 0.0 && number.is_finite());
+    let names: Vec<_> = found["roofs"].as_array().unwrap().iter().map(|roof| roof["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["L1", "L2", "L3", "memory"]);
+    assert!(found["roofs"].as_array().unwrap().iter().all(|roof| positive(&roof["gflops"])), "{found}");
+    let kernels = found["kernels"].as_array().unwrap();
+    for (kernel, name) in kernels.iter().zip(["forward", "adjoint", "gradient"].iter().cycle()) {
+        assert_eq!((&kernel["name"], &kernel["n"], &kernel["lanes"]), (&(*name).into(), &64.into(), &16.into()));
+        assert!(["density", "gflops", "fraction"].iter().all(|key| positive(&kernel[key])), "{kernel}");
+    }
+    assert_eq!(kernels.len(), 6);
+    let steps = found["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    for (step, density) in steps.iter().zip([0.2, 1.0]) {
+        assert_eq!((&step["n"], &step["lanes"], &step["steps"]), (&64.into(), &16.into(), &3.into()));
+        assert_eq!(step["density"], density);
+        assert!(["sparse_s", "dense_s", "ratio"].iter().all(|key| positive(&step[key])), "{step}");
+    }
+    assert_eq!((&steps[1]["synapses"], &found["threads"]), (&4096.into(), &2.into()));
+    assert_eq!(found["crossovers"].as_array().unwrap().len(), 1);
+    assert!(answer.err.contains("n=64 20% B=16 T=3: sparse "), "{answer:?}");
+    assert!(place.text("ratio.svg").starts_with("<svg"));
+}

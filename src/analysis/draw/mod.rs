@@ -5,6 +5,7 @@
 
 mod axis;
 mod canvas;
+mod crossing;
 mod loss_curves;
 mod pieces;
 mod style;
@@ -12,6 +13,7 @@ mod trials;
 mod weight_distribution;
 mod weight_maps;
 
+pub use crossing::{CrossingFigure, Ratios, crossing};
 pub use loss_curves::{Curve, LossFigure, loss_curves};
 pub use trials::{Channels, Target, Trial, trials};
 pub use weight_distribution::weight_distribution;
