@@ -17,6 +17,8 @@ pub fn connectome(neurons: usize, density: f64) -> Connectome {
         rule: RuleName::Probability,
         probability: Some(density),
         in_degree: None,
+        mean_degree: None,
+        sigma: None,
         autapses: true,
     };
     Connectome::from_rules(
