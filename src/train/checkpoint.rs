@@ -121,7 +121,7 @@ impl Checkpoint {
         if self.position.step >= trainer.steps_per_epoch() {
             return Err(Error::content(path, "its position lies beyond the end of an epoch"));
         }
-        trainer.restore(self.network.parameters().clone(), self.updates, self.moments, self.position, self.running);
+        trainer.restore(self.network.parameters, self.updates, self.moments, self.position, self.running);
         Ok(())
     }
 }
