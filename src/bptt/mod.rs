@@ -4,6 +4,7 @@
 //! targets, then asks for the gradient. Gradients exist at stored entries only.
 
 mod loss;
+mod memory;
 mod plan;
 mod tile;
 
@@ -12,7 +13,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use loss::Target;
-pub use plan::{Lanes, Plan, check_memory, cut};
+pub use memory::{BpttMemory, check_memory};
+pub use plan::{Lanes, Plan, cut};
 pub use tile::Tile;
 
 use crate::network::step::Backward;

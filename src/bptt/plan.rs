@@ -4,7 +4,6 @@
 
 use daleian_kernels::{MAX_LANES, WIDTH};
 
-use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
 
@@ -43,8 +42,7 @@ impl Plan {
     /// The plan for batches of `batch` samples; `transposed` (of W) is left out where nothing runs backward.
     pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, batch: usize) -> Self {
         let tiles = cut(batch);
-        let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
-        let apart = tiles.len() > 1 && tiles.len() * parameters * size_of::<f32>() <= APART_BYTES;
+        let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
         let shared = wiring.recurrent().nnz() * widest >= SHARED_WORK;
         // what is done once a neuron (activation, input) costs about as much as a handful of entries
@@ -54,6 +52,13 @@ impl Plan {
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
         Self { tiles, apart, forward, backward }
     }
+}
+
+/// Whether so many tiles sum gradients of their own.
+pub(super) fn apart(wiring: &Wiring, tiles: usize) -> bool {
+    let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
+    let bytes = tiles.saturating_mul(parameters).saturating_mul(size_of::<f32>());
+    tiles > 1 && bytes <= APART_BYTES
 }
 
 /// Cuts a batch into tiles of at most 64 lanes, as even as vectors of 16 allow.
@@ -69,30 +74,6 @@ pub fn cut(batch: usize) -> Vec<Lanes> {
             lanes
         })
         .collect()
-}
-
-/// Whether the states, inputs and outputs of batches of `batch` samples of `steps` time steps can be had: a
-/// [`Bptt`](super::Bptt) would end the process if not. (Where the system promises more memory than it has, that they
-/// can be had is no proof that they can be filled.)
-///
-/// # Errors
-/// [`Error::Setting`] with the key `batch` and what they need.
-pub fn check_memory(wiring: &Wiring, batch: usize, steps: usize, training: bool) -> Result<()> {
-    let lanes: usize = cut(batch).iter().map(|tile| tile.stored).sum();
-    // inputs; outputs, targets and mask; states kept, the rates of two steps and the deltas of up to five
-    let each_step = wiring.channels() + 3 * wiring.outputs() + if training { wiring.neurons() } else { 0 };
-    let once = (if training { 5 + 3 } else { 3 }) * wiring.neurons();
-    let numbers = each_step.checked_mul(steps).and_then(|n| n.checked_add(once)).and_then(|n| n.checked_mul(lanes));
-    if numbers.is_some_and(|numbers| Vec::<f32>::new().try_reserve_exact(numbers).is_ok()) {
-        return Ok(());
-    }
-    let problem = format!(
-        "{batch} samples of {steps} steps of {} neurons do not fit in memory (about {:.0} GB); fewer samples or \
-         steps would be right",
-        wiring.neurons(),
-        each_step as f64 * steps as f64 * lanes as f64 * size_of::<f32>() as f64 / 1e9
-    );
-    Err(Error::setting("batch", problem))
 }
 
 #[cfg(test)]

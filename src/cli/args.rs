@@ -38,6 +38,7 @@ pub enum Command {
 #[command(after_help = "Examples:
   daleian train flip-flop
   daleian train flip-flop --seed 2 --threads 4
+  daleian train fly --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
   daleian train mine.toml --out runs/mine --resume")]
 pub struct Train {
@@ -65,6 +66,9 @@ pub struct Train {
     /// What to do with weights against the sign of their presynaptic neuron.
     #[arg(long, value_name = "WHAT")]
     pub contradictions: Option<Contradictions>,
+    /// Print what memory the run would take at its peak, and end: nothing is trained or written.
+    #[arg(long, conflicts_with = "resume")]
+    pub dry_run: bool,
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,

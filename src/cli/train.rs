@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
-use daleian::train::{Ending, Report, Run, RunConfig, names, presets};
+use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
 use daleian::{Error, Isa, Result};
 
 use super::args::{self, Train};
@@ -16,6 +16,15 @@ use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
 pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
     let config = config(&args)?;
+    if args.dry_run {
+        let memory = config.memory()?;
+        if args.json {
+            print_json(&memory)?
+        } else {
+            print(&account(&memory))?
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.resume));
     let stop = stop_flag()?;
     match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
@@ -41,7 +50,11 @@ pub fn run(args: Train) -> Result<ExitCode> {
 }
 
 fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
-    let mut run = if resume { Run::resume(config, out, isa)? } else { Run::create(config, out, isa)? };
+    let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
+    let mut run = match resume {
+        true => Run::resume_with(config, out, isa, &mut tell)?,
+        false => Run::create_with(config, out, isa, &mut tell)?,
+    };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
     }
@@ -134,6 +147,23 @@ fn again(args: &Train, out: &Path) -> String {
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Predicted memory as a table.
+fn account(memory: &MemoryEstimate) -> String {
+    let mut rows: Vec<(&str, String)> = memory.parts().map(|(what, bytes)| (what, size(bytes))).into();
+    rows.push(("total", size(memory.total)));
+    table(&rows)
+}
+
+/// Bytes for a person.
+fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        ..1e6 => format!("{:.1} KiB", bytes / 1024.0),
+        1e6..1e9 => format!("{:.1} MiB", bytes / 1024f64.powi(2)),
+        _ => format!("{:.2} GiB", bytes / 1024f64.powi(3)),
+    }
 }
 
 fn summary(report: &Report, folder: &Path) -> String {

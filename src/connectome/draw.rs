@@ -6,12 +6,14 @@
 //!   2005).
 //! * k different presynaptic neurons a row: R. Floyd's sampling (Bentley & Floyd, CACM 30, 754, 1987): for j from m-k
 //!   to m-1 take t uniform in 0..=j, or j itself if t is taken already.
+//! * heavy-tailed degrees: see [`super::heavy_tailed`].
 
 use std::ops::Range;
 
 use rand::RngExt;
 use rand_distr::{Distribution, Geometric};
 
+use super::heavy_tailed::HeavyTailed;
 use crate::random::Stream;
 
 /// The pairs of one connection.
@@ -28,6 +30,7 @@ pub(super) enum Draw {
     All,
     Probability(Skips),
     InDegree(u32),
+    HeavyTailed(HeavyTailed),
 }
 
 /// Where the next synapse stands in the line of all pairs of a block.
@@ -67,6 +70,7 @@ impl Block {
             Draw::All => self.pairs() as f64,
             Draw::Probability(skips) => self.pairs() as f64 * skips.probability,
             Draw::InDegree(k) => f64::from(*k) * self.post.len() as f64,
+            Draw::HeavyTailed(degrees) => degrees.synapses() as f64,
         }
     }
 
@@ -106,6 +110,18 @@ impl Block {
                     taken[*pick as usize] = false;
                     *pick += self.pre.start;
                     *pick += u32::from(left_out.is_some_and(|post| *pick >= post));
+                }
+            }
+            Draw::HeavyTailed(degrees) => {
+                let first = columns.len();
+                let row = (post - self.post.start) as usize;
+                let left_out = left_out.map(|post| post - self.pre.start);
+                degrees.row(row, left_out, taken, &mut self.stream, columns);
+                let picked = &mut columns[first..];
+                picked.sort_unstable();
+                for pick in picked {
+                    taken[*pick as usize] = false;
+                    *pick += self.pre.start;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod draw;
 mod edge_list;
+mod heavy_tailed;
 mod neurons;
 mod rules;
 mod sign;

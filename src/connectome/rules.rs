@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::draw::{Block, Draw, Skips};
+use super::heavy_tailed::HeavyTailed;
 use super::{ConnectionSpec, Connectome, Population, PopulationSpec, RuleName, lay_out, neurons};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
@@ -11,6 +12,10 @@ use crate::sparse::Pattern;
 
 /// What `probability` must be.
 const PROBABILITY: &str = "a number above 0 and at most 1 would be right";
+/// What `mean-degree` must be.
+const MEAN_DEGREE: &str = "a number above 0 and at most that of the presynaptic neurons would be right";
+/// What `sigma` must be: beyond the limit a handful of neurons would have every synapse.
+const SIGMA: &str = "a number above 0 and at most 4 would be right (1 is typical)";
 
 impl Connectome {
     /// Draws the synapses of each connection; there are no weights.
@@ -52,10 +57,12 @@ fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64)
             RuleName::All => Draw::All,
             RuleName::Probability => Draw::Probability(Skips::new(probability(at, spec)?, &mut stream)),
             RuleName::InDegree => Draw::InDegree(in_degree(at, spec)?),
+            // its degrees need the ranges
+            RuleName::HeavyTailed => Draw::All,
         };
         let pre = range(format!("connection[{at}].pre"), &spec.pre)?;
         let post = range(format!("connection[{at}].post"), &spec.post)?;
-        let block = Block { pre, post, autapses: spec.autapses, draw, stream };
+        let mut block = Block { pre, post, autapses: spec.autapses, draw, stream };
         if let Draw::InDegree(k) = block.draw
             && k as usize > block.sources()
         {
@@ -67,21 +74,27 @@ fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64)
             );
             return Err(Error::setting(format!("connection[{at}].in-degree"), problem));
         }
+        if spec.rule == RuleName::HeavyTailed {
+            block.draw = Draw::HeavyTailed(heavy_tailed(at, spec, &mut block)?);
+        }
         Ok(block)
     };
     connections.iter().enumerate().map(block).collect()
 }
 
-/// The rule's own number must be there, the other's must not.
+/// The rule's own numbers must be there, the others' must not.
 fn check_keys(at: usize, spec: &ConnectionSpec) -> Result<()> {
     let keys = [
         ("probability", RuleName::Probability, spec.probability.is_some(), PROBABILITY),
         ("in-degree", RuleName::InDegree, spec.in_degree.is_some(), "a whole number from 1 on would be right"),
+        ("mean-degree", RuleName::HeavyTailed, spec.mean_degree.is_some(), MEAN_DEGREE),
+        ("sigma", RuleName::HeavyTailed, spec.sigma.is_some(), SIGMA),
     ];
     for (name, rule, there, right) in keys {
+        let whose = if rule == RuleName::HeavyTailed { "heavy-tailed" } else { name };
         let problem = match (spec.rule == rule, there) {
-            (true, false) => format!("is missing: the rule `{name}` needs it; {right}"),
-            (false, true) => format!("only the rule `{name}` has it; leave it out, or set rule = \"{name}\""),
+            (true, false) => format!("is missing: the rule `{whose}` needs it; {right}"),
+            (false, true) => format!("only the rule `{whose}` has it; leave it out, or set rule = \"{whose}\""),
             _ => continue,
         };
         return Err(Error::setting(format!("connection[{at}].{name}"), problem));
@@ -104,6 +117,30 @@ fn in_degree(at: usize, spec: &ConnectionSpec) -> Result<u32> {
         0 => wrong("0 connects nothing; at least 1 would be right, or leave the connection out".into()),
         k => u32::try_from(k).or_else(|_| wrong(format!("{k} is too large: no network has so many neurons"))),
     }
+}
+
+/// Checks the numbers of the rule, and draws the degrees of each neuron of the block.
+fn heavy_tailed(at: usize, spec: &ConnectionSpec, block: &mut Block) -> Result<HeavyTailed> {
+    let wrong = |key: &str, problem: String| Err(Error::setting(format!("connection[{at}].{key}"), problem));
+    let (mean, sigma) = (spec.mean_degree.expect("checked to be there"), spec.sigma.expect("checked to be there"));
+    if !(sigma > 0.0 && sigma <= 4.0) {
+        return wrong("sigma", format!("{sigma}; {SIGMA}"));
+    }
+    let most = block.sources();
+    if !(mean > 0.0 && mean <= most as f64) {
+        return wrong("mean-degree", format!("{mean}; a number above 0 and at most {most} would be right"));
+    }
+    let wanted = mean * block.post.len() as f64;
+    if wanted > f64::from(u32::MAX) {
+        let right = f64::from(u32::MAX) / block.post.len() as f64;
+        return wrong(
+            "mean-degree",
+            format!("{mean} would make about {wanted:.3e} synapses; at most {right:.0} would be right"),
+        );
+    }
+    let own = |post: &u32| u32::from(!block.autapses && block.pre.contains(post));
+    let limits: Vec<u32> = block.post.clone().map(|post| block.pre.len() as u32 - own(&post)).collect();
+    Ok(HeavyTailed::new(&limits, block.pre.len(), mean, sigma, &mut block.stream))
 }
 
 /// For each population, the blocks that its rows have, by their first column: row after row comes out sorted.
@@ -190,7 +227,7 @@ mod tests {
     }
 
     fn rule(rule: RuleName) -> ConnectionSpec {
-        ConnectionSpec { pre: None, post: None, rule, probability: None, in_degree: None, autapses: true }
+        ConnectionSpec { rule, ..ConnectionSpec::all() }
     }
 
     fn all(pre: &str, post: &str) -> ConnectionSpec {
@@ -332,6 +369,78 @@ mod tests {
         assert!(text.contains("about 1.000e10 synapses; at most 4294967295"), "{text}");
     }
 
+    /// Degrees of rows and of columns.
+    fn degrees(connectome: &Connectome) -> [Vec<usize>; 2] {
+        let pattern = connectome.pattern();
+        let rows = pattern.indptr().windows(2).map(|ends| ends[1] - ends[0]).collect();
+        let mut columns = vec![0; pattern.cols()];
+        pattern.indices().iter().for_each(|&pre| columns[pre as usize] += 1);
+        [rows, columns]
+    }
+
+    /// With σ = 1 degrees have mean m and variance (e - 1) m², beside what rounding and chance add; the largest of
+    /// 20,000 log-normals is about e^(3.9 - 1/2) = 30 times the mean. A Poisson degree of mean 50 never reaches 3 times.
+    #[test]
+    fn heavy_tailed_degrees_are_log_normal_on_both_sides() {
+        let spec = ConnectionSpec { autapses: false, ..ConnectionSpec::heavy_tailed(50.25, 1.0) };
+        let connectome = build(&[("exc", 16_000), ("inh", 4_000)], std::slice::from_ref(&spec)).unwrap();
+        assert_eq!(connectome.pattern().nnz(), 1_005_000);
+        assert!((0..20_000).all(|row| !connectome.pattern().row(row).contains(&(row as u32))));
+        for degrees in degrees(&connectome) {
+            let largest = *degrees.iter().max().unwrap() as f64 / 50.25;
+            assert!((12.0..80.0).contains(&largest), "the largest is {largest} times the mean");
+            let logs: Vec<f64> = degrees.iter().filter(|&&k| k > 0).map(|&k| (k as f64).ln()).collect();
+            let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+            let sigma = (logs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / logs.len() as f64).sqrt();
+            // log-normal of mean 50.25: ln 50.25 - 1/2 = 3.42; counting widens small out-degrees a little
+            assert!((mean - 3.42).abs() < 0.05 && (0.97..1.10).contains(&sigma), "{mean} ± {sigma}");
+        }
+        let connectomes = [1, 1, 2].map(|seed| {
+            Connectome::from_rules(&populations(&[("a", 500)]), &[ConnectionSpec::heavy_tailed(9.0, 1.5)], seed)
+                .unwrap()
+        });
+        assert!(connectomes[0] == connectomes[1] && connectomes[0] != connectomes[2]);
+    }
+
+    /// Recorded seeds must mean the same on every machine and in every version.
+    #[test]
+    fn heavy_tailed_patterns_are_the_recorded_ones() {
+        let rows = row_list(&build(&[("a", 6)], &[ConnectionSpec::heavy_tailed(2.0, 1.0)]).unwrap());
+        assert_eq!(rows, [&[1][..], &[4, 5], &[0], &[3], &[0, 3, 4, 5], &[3, 4, 5]]);
+    }
+
+    #[test]
+    fn heavy_tailed_goes_up_to_every_pair() {
+        let spec = ConnectionSpec { autapses: false, ..ConnectionSpec::heavy_tailed(29.0, 4.0) };
+        let connectome = build(&[("a", 30)], &[spec]).unwrap();
+        assert_eq!(degrees(&connectome)[0], [29; 30]);
+        let from_b = ConnectionSpec { pre: Some("b".into()), ..ConnectionSpec::heavy_tailed(4.0, 2.0) };
+        let connectome = build(&[("a", 3), ("b", 4)], &[from_b]).unwrap();
+        assert!(row_list(&connectome).iter().all(|row| row == &[3, 4, 5, 6]));
+    }
+
+    #[test]
+    fn refuses_wrong_heavy_tails() {
+        let a = [("a", 4)];
+        for mean in [0.0, -1.0, 4.5, f64::NAN, f64::INFINITY] {
+            let text = problem(&a, &[ConnectionSpec::heavy_tailed(mean, 1.0)]);
+            assert!(
+                text.contains("`connection[0].mean-degree`") && text.contains("at most 4 would be right"),
+                "{text}"
+            );
+        }
+        for sigma in [0.0, -1.0, 4.1, f64::NAN] {
+            let text = problem(&a, &[ConnectionSpec::heavy_tailed(2.0, sigma)]);
+            assert!(text.contains("`connection[0].sigma`") && text.contains("at most 4"), "{text}");
+        }
+        let text = problem(&a, &[ConnectionSpec { sigma: None, ..ConnectionSpec::heavy_tailed(2.0, 1.0) }]);
+        assert!(text.contains("`connection[0].sigma`: is missing: the rule `heavy-tailed` needs it"), "{text}");
+        let text = problem(&a, &[ConnectionSpec { mean_degree: Some(2.0), ..with_probability(0.5) }]);
+        assert!(text.contains("`connection[0].mean-degree`: only the rule `heavy-tailed` has it"), "{text}");
+        let text = problem(&[("a", 100_000)], &[ConnectionSpec::heavy_tailed(90_000.0, 1.0)]);
+        assert!(text.contains("at most 42950 would be right"), "{text}");
+    }
+
     #[test]
     fn a_large_network_takes_the_memory_of_its_synapses() {
         let n = 200_000;
@@ -344,6 +453,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn heavy_tailed_counts_are_exact(
+            seed: u64, a in 1usize..40, b in 1usize..40, share in 0.01f64..=1.0, sigma in 0.1f64..4.0, autapses: bool,
+        ) {
+            let sources = a + b - usize::from(!autapses);
+            prop_assume!(sources > 0);
+            let mean = share * sources as f64;
+            let wanted = (mean * a as f64).round() as usize;
+            prop_assume!(wanted > 0);
+            let to_a = ConnectionSpec { post: Some("a".into()), autapses, ..ConnectionSpec::heavy_tailed(mean, sigma) };
+            let connectome = Connectome::from_rules(&populations(&[("a", a), ("b", b)]), &[to_a], seed).unwrap();
+            prop_assert_eq!(connectome.pattern().nnz(), wanted);
+            for (neuron, row) in row_list(&connectome).into_iter().enumerate() {
+                prop_assert!(neuron < a || row.is_empty());
+                prop_assert!(autapses || !row.contains(&(neuron as u32)));
+            }
+        }
+
         #[test]
         fn rows_are_what_the_rules_say(
             seed: u64, a in 1usize..30, b in 1usize..30, k in 1usize..30, p in 0.05f64..=1.0, autapses: bool,

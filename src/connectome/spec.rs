@@ -35,6 +35,8 @@ pub enum RuleName {
     Probability,
     /// Every postsynaptic neuron gets `in-degree` different presynaptic ones.
     InDegree,
+    /// Log-normal in- and out-degrees: `mean-degree` presynaptic neurons on average, with the spread `sigma`.
+    HeavyTailed,
 }
 
 /// A connection rule between populations (`[[connection]]`).
@@ -55,6 +57,14 @@ pub struct ConnectionSpec {
     /// For `in-degree`: at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_degree: Option<usize>,
+    /// For `heavy-tailed`: presynaptic neurons that a postsynaptic one has on average, above 0. The number of synapses
+    /// is this times the postsynaptic neurons, rounded, exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_degree: Option<f64>,
+    /// For `heavy-tailed`: the standard deviation of the logarithm of degrees, above 0 and at most 4. At 1 the
+    /// standard deviation of degrees is 1.3 times their mean, and the largest of 100,000 about 40 times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigma: Option<f64>,
     /// Whether a neuron may connect to itself.
     #[serde(default = "yes")]
     pub autapses: bool,
@@ -63,7 +73,16 @@ pub struct ConnectionSpec {
 impl ConnectionSpec {
     /// Every pair of neurons, autapses included.
     pub fn all() -> Self {
-        Self { pre: None, post: None, rule: RuleName::All, probability: None, in_degree: None, autapses: true }
+        Self {
+            pre: None,
+            post: None,
+            rule: RuleName::All,
+            probability: None,
+            in_degree: None,
+            mean_degree: None,
+            sigma: None,
+            autapses: true,
+        }
     }
 
     /// Each pair of neurons with `probability`, autapses included.
@@ -74,6 +93,11 @@ impl ConnectionSpec {
     /// `in_degree` presynaptic neurons for each neuron, autapses included.
     pub fn in_degree(in_degree: usize) -> Self {
         Self { rule: RuleName::InDegree, in_degree: Some(in_degree), ..Self::all() }
+    }
+
+    /// Log-normal in- and out-degrees with the mean `mean_degree` and the spread `sigma`, autapses included.
+    pub fn heavy_tailed(mean_degree: f64, sigma: f64) -> Self {
+        Self { rule: RuleName::HeavyTailed, mean_degree: Some(mean_degree), sigma: Some(sigma), ..Self::all() }
     }
 }
 

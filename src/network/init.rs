@@ -52,12 +52,13 @@ pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, se
     Ok(Parameters { recurrent, bias, input: input.into(), readout: readout.into(), readout_bias: readout_bias.into() })
 }
 
-fn recurrent(wiring: &Wiring, init: &InitSpec, seed: u64) -> Aligned {
+/// The uniform W of [`draw`] once more, as it was before any step.
+pub(crate) fn recurrent(wiring: &Wiring, init: &InitSpec, seed: u64) -> Aligned {
     let pattern = wiring.recurrent();
     let signs: Vec<Sign> = wiring.populations().iter().flat_map(|p| p.neurons.clone().map(|_| p.sign)).collect();
     let unit = Uniform::new(0.0f64, 1.0).expect("0 is below 1");
     let mut rng = stream(seed, Purpose::RecurrentWeights, 0);
-    let mut values = Vec::with_capacity(pattern.nnz());
+    let mut values = Aligned::zeros(pattern.nnz());
     for row in 0..pattern.rows() {
         let entries = pattern.row(row);
         let fan = match init.fan {
@@ -65,18 +66,16 @@ fn recurrent(wiring: &Wiring, init: &InitSpec, seed: u64) -> Aligned {
             Fan::InDegree => entries.len(),
         };
         let spread = init.gain / (fan as f64).sqrt();
-        for &col in entries {
+        for (value, &col) in values[pattern.entries(row)].iter_mut().zip(entries) {
             let u = unit.sample(&mut rng);
-            values.push(
-                match signs[col as usize] {
+            let drawn = match signs[col as usize] {
                 Sign::Excitatory => u * spread,
                 Sign::Inhibitory => -u * spread,
                 Sign::Unconstrained => (2.0 * u - 1.0) * spread,
-            } as f32
-                // no -0.0, whatever was drawn
-                + 0.0,
-            );
+            };
+            // no -0.0, whatever was drawn
+            *value = drawn as f32 + 0.0;
         }
     }
-    values.into()
+    values
 }

@@ -1,7 +1,7 @@
 //! Parameters on the pattern; one step, forward and adjoint; the readout.
 
 pub(crate) mod file;
-mod init;
+pub(crate) mod init;
 mod parameters;
 mod spec;
 pub(crate) mod step;

@@ -26,12 +26,17 @@ const CHUNK: usize = 1 << 15;
 impl Optimizer {
     /// An optimizer that has made no step, for the parameters that are `trainable`.
     pub fn new(spec: OptimizerSpec, wiring: &Wiring, trainable: &[ParameterName]) -> Self {
-        let count = match spec {
-            OptimizerSpec::Adam { .. } => 2,
-            OptimizerSpec::Sgd { .. } => 1,
-        };
+        let count = Self::moments_of(spec);
         let zeros = || Parameters::zeros(wiring, |name| trainable.contains(&name));
         Self { spec, updates: 0, moments: (0..count).map(|_| zeros()).collect() }
+    }
+
+    /// How many moments a parameter has.
+    pub(crate) fn moments_of(spec: OptimizerSpec) -> usize {
+        match spec {
+            OptimizerSpec::Adam { .. } => 2,
+            OptimizerSpec::Sgd { .. } => 1,
+        }
     }
 
     /// Steps made so far.

@@ -103,6 +103,15 @@ impl Dataset {
         &self.targets
     }
 
+    /// Bytes that inputs, targets and mask take.
+    pub fn bytes(&self) -> usize {
+        let targets = match &self.targets {
+            Targets::Series { values, mask, .. } => values.len() + mask.as_ref().map_or(0, Vec::len),
+            Targets::Classes { labels, .. } => labels.len(),
+        };
+        (self.inputs.len() + targets) * size_of::<f32>()
+    }
+
     /// Whether these targets can be learnt with this loss.
     ///
     /// # Errors

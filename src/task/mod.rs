@@ -3,6 +3,7 @@
 mod dataset;
 mod flip_flop;
 mod lanes;
+mod memory;
 pub mod npz;
 mod order;
 mod spec;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
+pub use memory::Memory;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;
 
@@ -39,6 +41,9 @@ impl TaskSpec {
         match *self {
             Self::FlipFlop { channels, steps, probability, train_samples, test_samples } => {
                 FlipFlop { channels, steps, probability, train_samples, test_samples }.generate(seed)
+            }
+            Self::Memory { channels, steps, cue, delay, train_samples, test_samples } => {
+                Memory { channels, steps, cue, delay, train_samples, test_samples }.generate(seed)
             }
             Self::Data { ref file, classes } => npz::read(base.join(file), classes),
         }
@@ -77,6 +82,15 @@ mod tests {
             toml::from_str("kind = 'flip-flop'\nsteps = 5\nprobability = 0.5\ntrain-samples = 4\ntest-samples = 2\n")
                 .unwrap();
         let task = FlipFlop { channels: 1, steps: 5, probability: 0.5, train_samples: 4, test_samples: 2 };
+        assert_eq!(spec.load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
+        assert!(toml::to_string(&spec).unwrap().contains(&format!("kind = \"{}\"", task.name())));
+    }
+
+    #[test]
+    fn a_memory_task_has_keys_of_its_own() {
+        let spec: TaskSpec =
+            toml::from_str("kind = 'memory'\nsteps = 9\ndelay = 5\ntrain-samples = 4\ntest-samples = 2\n").unwrap();
+        let task = Memory { channels: 1, steps: 9, cue: 1, delay: 5, train_samples: 4, test_samples: 2 };
         assert_eq!(spec.load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
         assert!(toml::to_string(&spec).unwrap().contains(&format!("kind = \"{}\"", task.name())));
     }

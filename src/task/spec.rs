@@ -22,6 +22,24 @@ pub enum TaskSpec {
         /// Trials to test on.
         test_samples: usize,
     },
+    /// Answer with a cue after a delay: inputs, targets and mask `[samples, steps, channels]`; only the answer, the
+    /// steps behind cue and delay, counts.
+    Memory {
+        /// Channels that the cue may come on, and outputs.
+        #[serde(default = "one")]
+        channels: usize,
+        /// Time steps of a trial: cue, delay, and at least one for the answer.
+        steps: usize,
+        /// Steps of the cue, at least 1.
+        #[serde(default = "one")]
+        cue: usize,
+        /// Steps of silence between the cue and the answer.
+        delay: usize,
+        /// Trials to learn from.
+        train_samples: usize,
+        /// Trials to test on.
+        test_samples: usize,
+    },
     /// Arrays of a `.npz` file: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, optional
     /// `train_mask`, `test_mask`.
     Data {

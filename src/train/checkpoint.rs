@@ -136,7 +136,7 @@ impl Checkpoint {
         {
             return Err(Error::content(path, "its position, updates and metrics do not go together"));
         }
-        trainer.restore(self.network.parameters().clone(), self.updates, self.moments, self.position, self.running);
+        trainer.restore(self.network.parameters, self.updates, self.moments, self.position, self.running);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod checkpoint;
 mod config;
 mod figures;
 mod gradient_file;
+mod memory;
 mod metrics;
 mod neurons;
 pub mod presets;
@@ -14,6 +15,7 @@ mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
 pub use gradient_file::save_gradient;
+pub use memory::MemoryEstimate;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

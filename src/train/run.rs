@@ -10,9 +10,10 @@ use daleian_kernels::{Aligned, Isa};
 use serde::Serialize;
 
 use super::metrics::{self, Row};
-use super::{Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
+use super::{MemoryEstimate, Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
 use crate::error::{Error, Result};
 use crate::files::{remove_stale, write_atomic};
+use crate::network::{InitWeights, init};
 
 /// A run and the folder that it writes.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Run {
     folder: PathBuf,
     trainer: Trainer,
     rows: Vec<Row>,
-    /// Recurrent weights at the start, for the figures.
-    start: Aligned,
+    /// Recurrent weights at the start, for the figures, where they cannot be drawn again.
+    start: Option<Aligned>,
     history: History,
     /// Seconds of training before this process.
     seconds_before: f64,
@@ -120,6 +121,19 @@ impl Run {
     /// # Errors
     /// If a setting or input is wrong, or if the folder already holds a run: nothing in it is touched then.
     pub fn create(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
+        Self::create_with(config, folder, isa, &mut |_| ())
+    }
+
+    /// As [`create`](Self::create); `tell` hears what memory the run will take, before anything large is allocated.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(
+        config: RunConfig,
+        folder: &Path,
+        isa: Isa,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Self> {
         if folder.join(names::CONFIG).exists() {
             let other = RunConfig::read(&folder.join(names::CONFIG))?;
             let problem = match difference(&config, &other) {
@@ -132,7 +146,7 @@ impl Run {
             };
             return Err(Error::content(folder, problem));
         }
-        let (trainer, ids) = config.prepare(isa)?;
+        let (trainer, ids) = config.prepare(isa, tell)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
@@ -157,6 +171,19 @@ impl Run {
     /// If there is no run, if it is of another configuration, if its checkpoint cannot be read, or if it has done
     /// more epochs than the configuration asks for.
     pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
+        Self::resume_with(config, folder, isa, &mut |_| ())
+    }
+
+    /// As [`resume`](Self::resume); `tell` hears what memory the run will take, before anything large is allocated.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_with(
+        config: RunConfig,
+        folder: &Path,
+        isa: Isa,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Self> {
         if !folder.join(names::CONFIG).exists() {
             return Err(Error::content(folder, "holds no run to resume (no config.toml)"));
         }
@@ -167,7 +194,7 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         clear_stale(folder)?;
-        let trainer = config.trainer(isa)?;
+        let trainer = config.trainer_with(isa, tell)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
         let checkpoint = checkpoint::read(&path)?;
@@ -205,10 +232,10 @@ impl Run {
 
     fn with(config: RunConfig, folder: &Path, trainer: Trainer) -> Self {
         Self {
-            config,
+            start: keeps_start(&config).then(|| trainer.network().parameters().recurrent.clone()),
             folder: folder.into(),
-            start: trainer.network().parameters().recurrent.clone(),
             history: History { inputs: trainer.fingerprint(), instruction_sets: vec![trainer.isa().name().into()] },
+            config,
             trainer,
             rows: Vec::new(),
             seconds_before: 0.0,
@@ -337,7 +364,14 @@ impl Run {
             seconds,
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        let drawings = figures::draw(&self.config, &mut self.trainer, &self.start, &self.rows);
+        let (config, start, rows) = (&self.config, &self.start, &self.rows);
+        let drawings = self.trainer.without_gradients(|trainer| match start {
+            Some(start) => figures::draw(config, trainer, start, rows),
+            None => {
+                let start = init::recurrent(trainer.network().wiring(), &config.init, config.seed);
+                figures::draw(config, trainer, &start, rows)
+            }
+        });
         let folder = self.path(names::FIGURES);
         make_folder(&folder)?;
         for (name, svg) in drawings {
@@ -347,6 +381,11 @@ impl Run {
         write_atomic(self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
         Ok(report)
     }
+}
+
+/// Whether a run keeps the weights that it starts with. Those drawn from the seed are drawn again when they are wanted.
+pub(super) fn keeps_start(config: &RunConfig) -> bool {
+    config.init.weights == InitWeights::Edges
 }
 
 /// Makes a folder that is not there.

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use daleian_kernels::Isa;
 
-use super::{RunConfig, TrainSettings, Trainer};
+use super::{MemoryEstimate, RunConfig, TrainSettings, Trainer};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
 use crate::error::Result;
-use crate::network::Network;
+use crate::network::{Network, Wiring};
+use crate::task::Data;
 
 impl RunConfig {
     /// The connectome that the configuration describes: read from files, or drawn from the seed.
@@ -46,24 +47,49 @@ impl RunConfig {
     /// # Errors
     /// If a file or a setting is wrong.
     pub fn trainer(&self, isa: Isa) -> Result<Trainer> {
-        Ok(self.prepare(isa)?.0)
+        self.trainer_with(isa, &mut |_| ())
+    }
+
+    /// As [`trainer`](Self::trainer); `tell` hears what memory training will take, before parameters or states are
+    /// allocated.
+    ///
+    /// # Errors
+    /// As [`trainer`](Self::trainer).
+    pub fn trainer_with(&self, isa: Isa, tell: &mut dyn FnMut(&MemoryEstimate)) -> Result<Trainer> {
+        Ok(self.prepare(isa, tell)?.0)
     }
 
     /// The trainer, and the ids of the neurons where they come from a file.
-    pub(super) fn prepare(&self, isa: Isa) -> Result<(Trainer, Option<Vec<String>>)> {
-        self.validate()?;
-        let connectome = self.connectome()?;
-        let data = self.task.load(self.seed, Path::new(""))?;
+    pub(super) fn prepare(
+        &self,
+        isa: Isa,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<(Trainer, Option<Vec<String>>)> {
+        let (connectome, data) = self.inputs()?;
         let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let network = Network::new(
-            &connectome,
-            self.cell,
-            (channels, self.input),
-            (outputs, self.readout),
-            &self.init,
-            self.seed,
-        )?;
-        let trainer = Trainer::new(network, data, self.settings(), isa)?;
-        Ok((trainer, connectome.ids().map(<[String]>::to_vec)))
+        let (input, readout) = ((channels, self.input), (outputs, self.readout));
+        tell(&MemoryEstimate::new(self, &Wiring::new(&connectome, self.cell, input, readout)?, &data));
+        let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
+        let ids = connectome.ids().map(<[String]>::to_vec);
+        // its weights are of no more use
+        drop(connectome);
+        Ok((Trainer::new(network, data, self.settings(), isa)?, ids))
+    }
+
+    /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
+    /// else is allocated and nothing written.
+    ///
+    /// # Errors
+    /// If a file or a setting is wrong.
+    pub fn memory(&self) -> Result<MemoryEstimate> {
+        let (connectome, data) = self.inputs()?;
+        let (channels, outputs) = (data.train().channels(), data.train().outputs());
+        let wiring = Wiring::new(&connectome, self.cell, (channels, self.input), (outputs, self.readout))?;
+        Ok(MemoryEstimate::new(self, &wiring, &data))
+    }
+
+    fn inputs(&self) -> Result<(Connectome, Data)> {
+        self.validate()?;
+        Ok((self.connectome()?, self.task.load(self.seed, Path::new(""))?))
     }
 }

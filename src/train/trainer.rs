@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::bptt::{Bptt, LossName, Objective, Outcome, Target, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
-use crate::network::{Network, ParameterName, Parameters};
+use crate::network::{Network, ParameterName, Parameters, Wiring};
 use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
 use crate::task::{Data, Dataset, Targets, check_batch, epoch_order};
 
@@ -44,6 +44,18 @@ impl TrainSettings {
             clip_norm: None,
             frozen: Vec::new(),
         }
+    }
+}
+
+impl TrainSettings {
+    /// The parameters of `wiring` that are trained: not frozen, there at all, and for b, switched on.
+    pub(super) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterName> {
+        ParameterName::ALL
+            .into_iter()
+            .filter(|name| !self.frozen.contains(name))
+            .filter(|&name| name != ParameterName::RecurrentBias || wiring.cell().bias)
+            .filter(|&name| wiring.size(name) > 0)
+            .collect()
     }
 }
 
@@ -115,12 +127,7 @@ impl Trainer {
             dataset.check_loss(settings.objective.loss)?;
         }
         check_batch(settings.batch, data.train().samples())?;
-        let trainable: Vec<ParameterName> = ParameterName::ALL
-            .into_iter()
-            .filter(|name| !settings.frozen.contains(name))
-            .filter(|&name| name != ParameterName::RecurrentBias || wiring.cell().bias)
-            .filter(|&name| wiring.size(name) > 0)
-            .collect();
+        let trainable = settings.trainable(&wiring);
         if trainable.is_empty() {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
@@ -271,6 +278,14 @@ impl Trainer {
         self.running = Running::default();
         self.position = Position { epoch: self.position.epoch + 1, step: 0 };
         Ok((outcome, Some(summary)))
+    }
+
+    /// Does `work`, which needs no gradients and can use their memory.
+    pub(super) fn without_gradients<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.gradients = Parameters::default();
+        let done = work(self);
+        self.gradients = self.bptt.gradients(&self.network);
+        done
     }
 
     /// Whether the last step left every parameter finite.
@@ -427,7 +442,7 @@ pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
 ///
 /// # Errors
 /// If they are not.
-pub fn check_shapes(wiring: &crate::network::Wiring, data: &Dataset, split: &str) -> Result<()> {
+pub fn check_shapes(wiring: &Wiring, data: &Dataset, split: &str) -> Result<()> {
     for (key, what, got, want) in [
         ("inputs", "channels", data.channels(), wiring.channels()),
         ("targets", "outputs", data.outputs(), wiring.outputs()),

@@ -65,6 +65,8 @@ fn network(case: &Case, seed: u64) -> Network {
             rule: RuleName::Probability,
             probability: Some(0.4),
             in_degree: None,
+            mean_degree: None,
+            sigma: None,
             autapses: true,
         }],
         seed,

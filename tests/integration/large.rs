@@ -4,13 +4,14 @@
 //! test.
 
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
 use daleian::bptt::LossName;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::network::{CellSpec, Fan, InitSpec, InputSpec, Network, ReadoutSpec};
 use daleian::optim::OptimizerSpec;
 use daleian::task::{Data, FlipFlop, Task};
-use daleian::train::{TrainSettings, Trainer};
+use daleian::train::{Ending, Run, RunConfig, TrainSettings, Trainer, presets};
 
 use crate::support::{bits, isa};
 
@@ -33,6 +34,39 @@ fn memory_is_in_proportion_to_synapses() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn the_peak_is_the_predicted_one() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "large::a_run_in_a_process_of_its_own", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn a_run_in_a_process_of_its_own() {
+    let text = presets::text("fly").unwrap();
+    let text = text.replace("size = 111200", "size = 16000").replace("size = 27800", "size = 4000");
+    let text = text.replace("train-samples = 32", "train-samples = 16");
+    let config = RunConfig { epochs: 1, ..RunConfig::from_toml(&text, "small fly", "").unwrap() };
+    let folder = tempfile::tempdir().unwrap();
+    let mut predicted = 0;
+    let mut run = Run::create_with(config, &folder.path().join("run"), isa(), &mut |memory| {
+        predicted = memory.total as usize;
+        assert!(peak() < predicted / 2, "told before anything large is there");
+    })
+    .unwrap();
+    let Ending::Finished(report) = run.go(&AtomicBool::new(false), &mut |_| ()).unwrap() else {
+        panic!("not finished")
+    };
+    assert_eq!((report.neurons, report.synapses, report.sign_violations), (20_000, 2_172_662, 0));
+    let share = peak() as f64 / predicted as f64;
+    assert!((0.9..1.1).contains(&share), "{} bytes at the peak, {predicted} predicted", peak());
 }
 
 /// What training with Adam has to keep of a synapse: its column, weight, gradient and two moments; its row, its place

@@ -1,0 +1,122 @@
+//! The memory that a run will take at its peak, counted from sizes before it is allocated.
+
+use serde::Serialize;
+
+use super::RunConfig;
+use super::run::keeps_start;
+use crate::bptt::BpttMemory;
+use crate::network::{ParameterName, Wiring};
+use crate::optim::Optimizer;
+use crate::sparse::Pattern;
+use crate::task::Data;
+
+/// What the process takes beside all that grows with the network and the data: the program itself, threads, buffers of
+/// files, drawings (measured).
+const PROGRAM: u64 = 7 << 20;
+
+/// Bytes that a run takes at its peak, by what takes them.
+///
+/// The peak is that of training. Reading an edge list takes up to about 60 bytes an edge for a moment, before the rest
+/// is there, and is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemoryEstimate {
+    /// Which synapses exist: a column an entry, and row pointers; with those of input and readout.
+    pub synapses: u64,
+    /// Weights and biases; where they started from an edge list, the recurrent ones once more as they were.
+    pub parameters: u64,
+    /// Their gradients, with those that tiles of a batch sum apart.
+    pub gradients: u64,
+    /// The optimizer's moments.
+    pub moments: u64,
+    /// The recurrent and readout weights by presynaptic neuron: rows, places and values.
+    pub transposed: u64,
+    /// States of every step of a batch, `steps · neurons · lanes · 4`; lanes are samples rounded up to 16.
+    pub states: u64,
+    /// Rates of two steps and derivatives of a few.
+    pub rates: u64,
+    /// Inputs, outputs, targets and mask of the batch.
+    pub batch: u64,
+    /// States and batch of the test samples, which are run forward only.
+    pub evaluation: u64,
+    /// Training and test samples.
+    pub data: u64,
+    /// The program itself.
+    pub program: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+impl MemoryEstimate {
+    /// For a run of `config` whose network has this wiring.
+    pub(super) fn new(config: &RunConfig, wiring: &Wiring, data: &Data) -> Self {
+        let trainable = config.settings().trainable(wiring);
+        let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
+        let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
+        let (train, test) = (data.train(), data.test());
+        let step = BpttMemory::new(wiring, config.loss, config.batch, train.steps(), Some(&trainable));
+        let test_batch = config.batch.min(test.samples());
+        let start = if keeps_start(config) { bytes(&[ParameterName::RecurrentWeights]) } else { 0 };
+        let mut out = Self {
+            synapses: pattern(wiring.recurrent()) + pattern(wiring.input()) + pattern(wiring.readout()),
+            parameters: bytes(&ParameterName::ALL) + start,
+            gradients: bytes(&trainable).saturating_add(step.gradients),
+            moments: Optimizer::moments_of(config.optimizer) as u64 * bytes(&trainable),
+            transposed: step.transposed,
+            states: step.states,
+            rates: step.rates,
+            batch: step.batch,
+            evaluation: BpttMemory::new(wiring, config.loss, test_batch, test.steps(), None).total(),
+            data: (train.bytes() + test.bytes()) as u64,
+            program: PROGRAM,
+            total: 0,
+        };
+        out.total = out.parts().iter().fold(0, |total, (_, bytes)| total.saturating_add(*bytes));
+        out
+    }
+
+    /// What takes memory and how much, in bytes; their sum is `total`.
+    pub fn parts(&self) -> [(&'static str, u64); 11] {
+        [
+            ("synapses", self.synapses),
+            ("parameters", self.parameters),
+            ("gradients", self.gradients),
+            ("moments", self.moments),
+            ("transposed copy", self.transposed),
+            ("states", self.states),
+            ("rates and deltas", self.rates),
+            ("batch", self.batch),
+            ("evaluation", self.evaluation),
+            ("data", self.data),
+            ("program", self.program),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::train::presets;
+
+    /// The flip-flop's 16,384 synapses, 1 channel, 1 output, 128 neurons; 200 samples in tiles of 48, 48, 48 and 64
+    /// lanes (208), 50 steps.
+    #[test]
+    fn the_flip_flop_by_hand() {
+        let mut config = presets::config("flip-flop").unwrap();
+        let memory = config.memory().unwrap();
+        let (patterns, parameters) = (16_384 + 128 + 128, 16_384 + 3 * 128 + 1);
+        assert_eq!(memory.synapses, 4 * patterns + 8 * (129 + 129 + 2));
+        assert_eq!([memory.parameters, memory.moments], [4 * parameters, 8 * parameters]);
+        // and each of the four tiles its own
+        assert_eq!(memory.gradients, 5 * 4 * parameters);
+        assert_eq!(memory.transposed, 12 * (16_384 + 128) + 8 * (129 + 129));
+        assert_eq!(memory.states, 50 * 128 * 208 * 4);
+        // rates of 2 steps; 2 slots of δ a tile, 3 in tiles of up to 32 lanes
+        assert_eq!(memory.rates, (2 + 2) * 128 * 208 * 4);
+        assert_eq!(memory.batch, 4 * 50 * 208 * 4);
+        assert_eq!(memory.evaluation, (1 + 2) * 128 * 208 * 4 + 208 * 4 + 4 * 50 * 208 * 4);
+        assert_eq!(memory.data, 2 * 7000 * 50 * 4);
+        assert_eq!(memory.total, memory.parts().iter().map(|(_, bytes)| bytes).sum::<u64>());
+        config.frozen = vec![crate::network::ParameterName::RecurrentWeights];
+        let frozen = config.memory().unwrap();
+        assert_eq!([frozen.parameters, frozen.moments], [4 * parameters, 8 * (3 * 128 + 1)]);
+    }
+}
