@@ -37,13 +37,13 @@ pub struct Adjoint<'a> {
 /// If a shape does not fit.
 pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) {
     check_lanes(call.lanes);
-    let size = call.rows.len() * call.lanes;
+    let size = call.rows.len().checked_mul(call.lanes);
     for operand in [&call.recurrent, &call.readout].into_iter().flatten() {
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rate_decay.is_none_or(|decay| decay.len() == call.lanes), "rate decay is [lanes]");
-    assert_eq!(states.len(), size, "states are [rows, lanes]");
-    assert_eq!(delta.len(), size, "delta is [rows, lanes]");
+    assert_eq!(Some(states.len()), size, "states are [rows, lanes]");
+    assert_eq!(Some(delta.len()), size, "delta is [rows, lanes]");
     with_groups!(call.lanes, G => with_phi!(call.activation, P => {
         isa.run(Rows::<P, G> { call, phi: PhantomData, states: states.as_mut_ptr(), delta: delta.as_mut_ptr() });
     }));

@@ -35,13 +35,13 @@ pub struct Forward<'a> {
 /// If a shape does not fit.
 pub fn forward(isa: Isa, call: &Forward, activations: &mut [f32], rates: Option<&mut [f32]>) {
     check_lanes(call.lanes);
-    let size = call.rows.len() * call.lanes;
+    let size = call.rows.len().checked_mul(call.lanes);
     for operand in [&call.recurrent, &call.input].into_iter().flatten() {
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rows.end <= call.bias.len(), "one bias a row");
-    assert_eq!(activations.len(), size, "activations are [rows, lanes]");
-    assert!(rates.as_ref().is_none_or(|rates| rates.len() == size), "rates are [rows, lanes]");
+    assert_eq!(Some(activations.len()), size, "activations are [rows, lanes]");
+    assert!(rates.as_ref().is_none_or(|rates| Some(rates.len()) == size), "rates are [rows, lanes]");
     let rates = rates.map(<[f32]>::as_mut_ptr);
     with_groups!(call.lanes, G => with_phi!(call.activation, P => {
         isa.run(Rows::<P, G> { call, phi: PhantomData, activations: activations.as_mut_ptr(), rates });

@@ -24,7 +24,7 @@ impl Operand<'_> {
     pub(crate) fn check(&self, rows: &Range<usize>, lanes: usize) {
         assert!(rows.start <= rows.end && rows.end <= self.pattern.rows(), "rows {rows:?} of {:?}", self.pattern);
         assert_eq!(self.values.len(), self.pattern.nnz(), "one value an entry");
-        assert_eq!(self.states.len(), self.pattern.cols() * lanes, "states are [cols, lanes]");
+        assert_eq!(Some(self.states.len()), self.pattern.cols().checked_mul(lanes), "states are [cols, lanes]");
     }
 }
 
