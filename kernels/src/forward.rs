@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, accumulate, check_lanes, with_groups};
+use crate::operand::{Operand, Several, accumulate, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`forward`] computes. `lanes` is 16, 32, 48 or 64.
@@ -60,30 +60,12 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut row = self.call.rows.start;
-        while row < self.call.rows.end {
-            let twins = S::TWINS
-                && row + 1 < self.call.rows.end
-                && self.call.recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
-            // SAFETY: `forward` checked the rows, and two are taken at once only where they are twins.
-            unsafe {
-                if twins {
-                    self.rows::<S, 2>(s, row);
-                    row += 2;
-                } else {
-                    self.rows::<S, 1>(s, row);
-                    row += 1;
-                }
-            }
-        }
+        // SAFETY: `forward` checked `recurrent` against the rows.
+        unsafe { walk(s, self.call.rows, self.call.recurrent.as_ref(), &self) }
     }
 }
 
-impl<P: Phi, const G: usize> Rows<'_, P, G> {
-    /// `R` rows from `row` on.
-    ///
-    /// # Safety
-    /// They are rows of the call, and each but the last is a twin of the next in W.
+impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
     #[inline(always)]
     unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
         let call = self.call;
