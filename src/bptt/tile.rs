@@ -178,7 +178,8 @@ impl Tile {
                 }
             }
             Target::Classes { labels, correct } => derive(context.steps - 1, &mut |y| {
-                (sum, *correct) = cross_entropy(y, self.lanes.stored, &labels[..self.lanes.used], context.loss_scale);
+                let (labels, g) = (&labels[..self.lanes.used], wiring.readout_activation());
+                (sum, *correct) = cross_entropy(y, self.lanes.stored, labels, context.loss_scale, g);
             }),
         }
         self.totals.loss = sum;

@@ -13,7 +13,7 @@ use rand::{Rng, RngExt};
 
 use crate::dense::{Answers, Dense, Problem};
 
-/// One of the five kinds of network that the gradient is checked on.
+/// One of the kinds of network that the gradient is checked on.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     activation: ActivationName,
@@ -27,7 +27,7 @@ struct Case {
     steps: usize,
 }
 
-const CASES: [Case; 7] = {
+const CASES: [Case; 8] = {
     use ActivationName::{Identity, Relu, Sigmoid, Softplus, Tanh};
     let base = Case {
         activation: Tanh,
@@ -47,6 +47,7 @@ const CASES: [Case; 7] = {
         Case { activation: Sigmoid, loss: LossName::CrossEntropy, readout: Identity, penalties: true, ..base },
         Case { activation: Softplus, rectified: false, masked: true, samples: 17, steps: 10, ..base },
         Case { activation: Identity, loss: LossName::CrossEntropy, readout: Identity, samples: 33, ..base },
+        Case { loss: LossName::CrossEntropy, samples: 19, ..base },
         Case { samples: 1, steps: 1, ..base },
     ]
 };
