@@ -157,6 +157,8 @@ pub mod sparse;
 pub mod task;
 pub mod train;
 
+mod ranges;
+
 pub use daleian_kernels::Isa;
 pub use error::{Error, Result};
 /// The JSON of [`Network::save_with`](network::Network::save_with) and

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, accumulate, check_lanes, with_groups};
+use crate::operand::{Operand, Several, accumulate, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`forward`] computes. `lanes` is 16, 32, 48 or 64.
@@ -35,13 +35,13 @@ pub struct Forward<'a> {
 /// If a shape does not fit.
 pub fn forward(isa: Isa, call: &Forward, activations: &mut [f32], rates: Option<&mut [f32]>) {
     check_lanes(call.lanes);
-    let size = call.rows.len() * call.lanes;
+    let size = call.rows.len().checked_mul(call.lanes);
     for operand in [&call.recurrent, &call.input].into_iter().flatten() {
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rows.end <= call.bias.len(), "one bias a row");
-    assert_eq!(activations.len(), size, "activations are [rows, lanes]");
-    assert!(rates.as_ref().is_none_or(|rates| rates.len() == size), "rates are [rows, lanes]");
+    assert_eq!(Some(activations.len()), size, "activations are [rows, lanes]");
+    assert!(rates.as_ref().is_none_or(|rates| Some(rates.len()) == size), "rates are [rows, lanes]");
     let rates = rates.map(<[f32]>::as_mut_ptr);
     with_groups!(call.lanes, G => with_phi!(call.activation, P => {
         isa.run(Rows::<P, G> { call, phi: PhantomData, activations: activations.as_mut_ptr(), rates });
@@ -60,30 +60,12 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut row = self.call.rows.start;
-        while row < self.call.rows.end {
-            let twins = S::TWINS
-                && row + 1 < self.call.rows.end
-                && self.call.recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
-            // SAFETY: `forward` checked the rows, and two are taken at once only where they are twins.
-            unsafe {
-                if twins {
-                    self.rows::<S, 2>(s, row);
-                    row += 2;
-                } else {
-                    self.rows::<S, 1>(s, row);
-                    row += 1;
-                }
-            }
-        }
+        // SAFETY: `forward` checked `recurrent` against the rows.
+        unsafe { walk(s, self.call.rows, self.call.recurrent.as_ref(), &self) }
     }
 }
 
-impl<P: Phi, const G: usize> Rows<'_, P, G> {
-    /// `R` rows from `row` on.
-    ///
-    /// # Safety
-    /// They are rows of the call, and each but the last is a twin of the next in W.
+impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
     #[inline(always)]
     unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
         let call = self.call;

@@ -38,8 +38,8 @@ pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, 
     assert!(rows.start <= rows.end && rows.end <= pattern.rows(), "rows {rows:?} of {pattern:?}");
     assert_eq!(gradient.len(), pattern.entries_of(rows).len(), "one gradient an entry of the rows");
     for step in steps {
-        assert_eq!(step.delta.len(), pattern.rows() * lanes, "delta is [rows, lanes]");
-        assert_eq!(step.states.len(), pattern.cols() * lanes, "states are [cols, lanes]");
+        assert_eq!(Some(step.delta.len()), pattern.rows().checked_mul(lanes), "delta is [rows, lanes]");
+        assert_eq!(Some(step.states.len()), pattern.cols().checked_mul(lanes), "states are [cols, lanes]");
     }
     let gradient = gradient.as_mut_ptr();
     for steps in steps.chunks(steps_per_pass(lanes)) {

@@ -24,7 +24,7 @@ impl Operand<'_> {
     pub(crate) fn check(&self, rows: &Range<usize>, lanes: usize) {
         assert!(rows.start <= rows.end && rows.end <= self.pattern.rows(), "rows {rows:?} of {:?}", self.pattern);
         assert_eq!(self.values.len(), self.pattern.nnz(), "one value an entry");
-        assert_eq!(self.states.len(), self.pattern.cols() * lanes, "states are [cols, lanes]");
+        assert_eq!(Some(self.states.len()), self.pattern.cols().checked_mul(lanes), "states are [cols, lanes]");
     }
 }
 
@@ -60,6 +60,38 @@ macro_rules! with_groups {
     };
 }
 pub(crate) use with_groups;
+
+/// A kernel that can compute several rows at once.
+pub(crate) trait Several {
+    /// Computes `R` rows from `row` on.
+    ///
+    /// # Safety
+    /// They are rows of the call, and each but the last is a [twin](Pattern::twins) of the next in the recurrent
+    /// matrix.
+    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize);
+}
+
+/// Computes every row of `rows`: two that are twins in `recurrent` at once where there are registers for it.
+///
+/// # Safety
+/// `rows` are those of the kernel's call, and `recurrent` its recurrent matrix.
+#[inline(always)]
+pub(crate) unsafe fn walk<S: Simd>(s: S, rows: &Range<usize>, recurrent: Option<&Operand>, kernel: &impl Several) {
+    let mut row = rows.start;
+    while row < rows.end {
+        let twins = S::TWINS && row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
+        // SAFETY: the row is of the call, and two are taken only where both are and they are twins.
+        unsafe {
+            if twins {
+                kernel.rows::<S, 2>(s, row);
+                row += 2;
+            } else {
+                kernel.rows::<S, 1>(s, row);
+                row += 1;
+            }
+        }
+    }
+}
 
 /// `acc[r][lane] + Σ_k values[k] · states[indices[k], lane]` over the entries of row `row + r`, for R rows that follow
 /// each other and have the same columns.

@@ -104,7 +104,7 @@ impl Kernel for RowSums<'_> {
 /// If `lanes` is 0 or no multiple of 16, or `x` has not `lanes` elements for each of `out`.
 pub fn row_sums(isa: Isa, lanes: usize, x: &[f32], out: &mut [f32]) {
     assert!(lanes > 0 && lanes.is_multiple_of(WIDTH), "lanes in multiples of {WIDTH}, not {lanes}");
-    assert_eq!(x.len(), lanes * out.len(), "a row of lanes for each sum");
+    assert_eq!(Some(x.len()), lanes.checked_mul(out.len()), "a row of lanes for each sum");
     isa.run(RowSums { lanes, x, out });
 }
 

@@ -3,6 +3,9 @@
 //! Bound: |got - want| ≤ c·eps·(k+1)·Σ|a||b| for sums of k products; exact on small integers. Outputs are poisoned
 //! with NaN before each call; rows may be empty, and tiles have one to four vectors.
 
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, Pattern};
 use daleian_kernels::{adjoint, forward, gradient};
 
@@ -307,47 +310,151 @@ fn gradient_is_exact_on_integers() {
     }
 }
 
-/// The order of a sum is the row's and the tile's: cutting the rows elsewhere changes no bit.
-#[test]
-fn any_cut_of_the_rows_gives_the_same_bits() {
-    let mut numbers = Numbers(6);
-    let w = Sparse::new(&mut numbers, 50, 50, 32, false);
-    let bias = numbers.fill(50, false);
-    for isa in Isa::available() {
-        let run = |cuts: &[usize]| -> Vec<u32> {
-            let mut out = Vec::new();
-            for pair in cuts.windows(2) {
-                let rows = pair[0]..pair[1];
-                let mut a = Aligned::zeros(rows.len() * 32);
-                let call = Forward {
-                    rows: &rows,
-                    lanes: 32,
-                    recurrent: Some(w.operand()),
-                    input: None,
-                    bias: &bias,
-                    activation: Activation::Tanh,
-                };
-                forward(isa, &call, &mut a, None);
-                out.extend(a.iter().map(|a| a.to_bits()));
-            }
-            out
-        };
-        assert_eq!(run(&[0, 50]), run(&[0, 2, 17, 18, 50]), "{isa}");
+/// The order of a sum is the row's and the tile's: cutting the rows elsewhere changes no bit. One of the cuts parts
+/// rows 1 and 2, which have the same columns.
+fn assert_cuts_do_not_show(what: &str, run: impl Fn(Range<usize>) -> Vec<u32>) {
+    let whole = run(0..50);
+    for cuts in [&[0, 2, 50][..], &[0, 1, 3, 50], &[0, 2, 17, 18, 18, 50]] {
+        let parts: Vec<u32> = cuts.windows(2).flat_map(|pair| run(pair[0]..pair[1])).collect();
+        assert!(parts == whole, "{what}, cut at {cuts:?}");
     }
 }
 
+fn bits(x: &[f32]) -> impl Iterator<Item = u32> {
+    x.iter().map(|x| x.to_bits())
+}
+
 #[test]
-#[should_panic(expected = "states are [cols, lanes]")]
+fn any_cut_of_the_rows_gives_the_same_bits() {
+    let mut numbers = Numbers(6);
+    for lanes in [16, 32, 48, 64] {
+        let w = Sparse::new(&mut numbers, 50, 50, lanes, false);
+        let u = Sparse::new(&mut numbers, 50, 7, lanes, false);
+        assert!(w.pattern.twins(1));
+        let bias = numbers.fill(50, false);
+        let decay = numbers.fill(lanes, false);
+        let activations = numbers.fill(50 * lanes, false);
+        let steps: Vec<[Aligned; 2]> = (0..5).map(|_| [(); 2].map(|()| numbers.fill(50 * lanes, false))).collect();
+        let steps: Vec<Outer> = steps.iter().map(|[delta, states]| Outer { delta, states }).collect();
+        let (activation, recurrent, other) = (Activation::Tanh, Some(w.operand()), Some(u.operand()));
+        for isa in Isa::available() {
+            assert_cuts_do_not_show(&format!("forward, {lanes} lanes on {isa}"), |rows| {
+                let (mut a, mut r) = (Aligned::zeros(rows.len() * lanes), Aligned::zeros(rows.len() * lanes));
+                let call = Forward { rows: &rows, lanes, recurrent, input: other, bias: &bias, activation };
+                forward(isa, &call, &mut a, Some(&mut r));
+                a.chunks(lanes).zip(r.chunks(lanes)).flat_map(|(a, r)| bits(a).chain(bits(r))).collect()
+            });
+            assert_cuts_do_not_show(&format!("adjoint, {lanes} lanes on {isa}"), |rows| {
+                let mut states: Aligned = activations[rows.start * lanes..rows.end * lanes].iter().copied().collect();
+                let mut delta = Aligned::zeros(states.len());
+                let call = Adjoint {
+                    rows: &rows,
+                    lanes,
+                    recurrent,
+                    readout: other,
+                    rate_decay: Some(&decay),
+                    activation,
+                    rectified: true,
+                };
+                adjoint(isa, &call, &mut states, &mut delta);
+                states.chunks(lanes).zip(delta.chunks(lanes)).flat_map(|(r, d)| bits(r).chain(bits(d))).collect()
+            });
+            assert_cuts_do_not_show(&format!("gradient, {lanes} lanes on {isa}"), |rows| {
+                let mut got = vec![0.5f32; w.pattern.entries_of(&rows).len()];
+                gradient(isa, &rows, lanes, &w.pattern, &steps, &mut got);
+                bits(&got).collect()
+            });
+        }
+    }
+}
+
+/// Asserts that `call` panics with these words.
+fn refuses(words: &str, call: impl FnOnce()) {
+    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err(words);
+    let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    assert!(said.is_some_and(|said| said.contains(words)), "{said:?} does not say: {words}");
+}
+
+/// Sizes of the slices of a call; those of the right one are in [`RIGHT`].
+#[derive(Clone)]
+struct Sizes {
+    rows: Range<usize>,
+    lanes: usize,
+    values: usize,
+    states: usize,
+    /// Bias of the forward pass, κ of the adjoint.
+    third: usize,
+    first_out: usize,
+    second_out: usize,
+}
+
+/// Rows 1 and 2 of a dense 3 by 4 matrix, 16 lanes. The third slice is long enough for a bias and is κ.
+const RIGHT: Sizes = Sizes { rows: 1..3, lanes: 16, values: 12, states: 64, third: 16, first_out: 32, second_out: 32 };
+
+fn call_forward(isa: Isa, sizes: &Sizes, as_input: bool) {
+    let pattern = Pattern::dense(3, 4);
+    let (values, states) = (vec![0.0; sizes.values], vec![0.0; sizes.states]);
+    let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
+    let (recurrent, input) = if as_input { (None, operand) } else { (operand, None) };
+    let bias = vec![0.0; sizes.third];
+    let (rows, lanes, activation) = (&sizes.rows, sizes.lanes, Activation::Tanh);
+    let call = Forward { rows, lanes, recurrent, input, bias: &bias, activation };
+    forward(isa, &call, &mut vec![0.0; sizes.first_out], Some(&mut vec![0.0; sizes.second_out]));
+}
+
+fn call_adjoint(isa: Isa, sizes: &Sizes, as_readout: bool) {
+    let pattern = Pattern::dense(3, 4);
+    let (values, states) = (vec![0.0; sizes.values], vec![0.0; sizes.states]);
+    let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
+    let (recurrent, readout) = if as_readout { (None, operand) } else { (operand, None) };
+    let decay = vec![0.0; sizes.third];
+    let (rows, lanes, rate_decay, activation) = (&sizes.rows, sizes.lanes, Some(&decay[..]), Activation::Tanh);
+    let call = Adjoint { rows, lanes, recurrent, readout, rate_decay, activation, rectified: true };
+    adjoint(isa, &call, &mut vec![0.0; sizes.first_out], &mut vec![0.0; sizes.second_out]);
+}
+
+#[test]
+#[expect(clippy::reversed_empty_ranges, reason = "bad input on purpose")]
 fn wrong_shapes_stop_at_the_door() {
-    let pattern = Pattern::dense(2, 2);
-    let operand = Operand { pattern: &pattern, values: &[0.0; 4], states: &[0.0; 16] };
-    let call = Forward {
-        rows: &(0..2),
-        lanes: 16,
-        recurrent: Some(operand),
-        input: None,
-        bias: &[0.0; 2],
-        activation: Activation::Tanh,
+    let isa = Isa::available()[0];
+    // what is wrong, and the words of the forward pass and of the adjoint
+    let table = [
+        (Sizes { lanes: 20, ..RIGHT }, ["20 lanes: a tile has 16, 32, 48 or 64"; 2]),
+        (Sizes { lanes: 0, ..RIGHT }, ["0 lanes: a tile has"; 2]),
+        (Sizes { lanes: 80, ..RIGHT }, ["80 lanes: a tile has"; 2]),
+        (Sizes { rows: 2..4, ..RIGHT }, ["rows 2..4 of"; 2]),
+        (Sizes { rows: 2..1, ..RIGHT }, ["rows 2..1 of"; 2]),
+        (Sizes { values: 11, ..RIGHT }, ["one value an entry"; 2]),
+        (Sizes { values: 13, ..RIGHT }, ["one value an entry"; 2]),
+        (Sizes { states: 63, ..RIGHT }, ["states are [cols, lanes]"; 2]),
+        (Sizes { states: 48, ..RIGHT }, ["states are [cols, lanes]"; 2]),
+        (Sizes { third: 2, ..RIGHT }, ["one bias a row", "rate decay is [lanes]"]),
+        (Sizes { first_out: 31, ..RIGHT }, ["activations are [rows, lanes]", "states are [rows, lanes]"]),
+        (Sizes { first_out: 48, ..RIGHT }, ["activations are [rows, lanes]", "states are [rows, lanes]"]),
+        (Sizes { second_out: 31, ..RIGHT }, ["rates are [rows, lanes]", "delta is [rows, lanes]"]),
+    ];
+    for other in [false, true] {
+        call_forward(isa, &RIGHT, other);
+        call_adjoint(isa, &RIGHT, other);
+        for (sizes, [of_forward, of_adjoint]) in &table {
+            refuses(of_forward, || call_forward(isa, sizes, other));
+            refuses(of_adjoint, || call_adjoint(isa, sizes, other));
+        }
+    }
+    // rows, lanes, δ, states and gradient
+    let call = |rows: Range<usize>, lanes: usize, delta: usize, states: usize, out: usize| {
+        let pattern = Pattern::dense(3, 4);
+        let (right, delta, states) = (vec![0.0; 64], vec![0.0; delta], vec![0.0; states]);
+        // the second step is the one that may be wrong
+        let steps = [Outer { delta: &right[..48], states: &right }, Outer { delta: &delta, states: &states }];
+        gradient(isa, &rows, lanes, &pattern, &steps, &mut vec![0.0; out]);
     };
-    forward(Isa::available()[0], &call, &mut [0.0; 32], None);
+    call(1..3, 16, 48, 64, 8);
+    refuses("20 lanes: a tile has", || call(1..3, 20, 48, 64, 8));
+    refuses("rows 2..4 of", || call(2..4, 16, 48, 64, 8));
+    refuses("rows 2..1 of", || call(2..1, 16, 48, 64, 0));
+    refuses("delta is [rows, lanes]", || call(1..3, 16, 32, 64, 8));
+    refuses("states are [cols, lanes]", || call(1..3, 16, 48, 48, 8));
+    refuses("one gradient an entry of the rows", || call(1..3, 16, 48, 64, 7));
+    refuses("one gradient an entry of the rows", || call(1..3, 16, 48, 64, 12));
 }

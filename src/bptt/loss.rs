@@ -34,18 +34,29 @@ pub(super) fn squared_error(y: &mut [f32], target: &[f32], mask: &[f32], scale: 
         if mask != 0.0 {
             sum += f64::from(mask) * f64::from(error) * f64::from(error);
         }
-        let slope = match activation {
-            Activation::Tanh => 1.0 - *y * *y,
-            _ => 1.0,
-        };
-        *y = if mask != 0.0 { 2.0 * scale * mask * error * slope } else { 0.0 };
+        *y = if mask != 0.0 { 2.0 * scale * mask * error * slope(activation, *y) } else { 0.0 };
     }
     sum
 }
 
+/// g' at the readout's sum, where `y` = g of it and g is `activation` (identity or tanh).
+fn slope(activation: Activation, y: f32) -> f32 {
+    match activation {
+        Activation::Tanh => 1.0 - y * y,
+        _ => 1.0,
+    }
+}
+
 /// Adds up `-ln softmax(y)[class]` over the lanes used; replaces `y`, `[outputs, lanes]`, by the derivative of
-/// `scale` times that sum. Gives the sum and how many lanes had the largest output at their class.
-pub(super) fn cross_entropy(y: &mut [f32], lanes: usize, labels: &[u32], scale: f32) -> (f64, usize) {
+/// `scale` times that sum by the readout's sum, where g is `activation` (identity or tanh). Gives the sum and how many
+/// lanes had the largest output at their class.
+pub(super) fn cross_entropy(
+    y: &mut [f32],
+    lanes: usize,
+    labels: &[u32],
+    scale: f32,
+    activation: Activation,
+) -> (f64, usize) {
     let outputs = y.len() / lanes;
     let (mut sum, mut correct) = (0.0f64, 0);
     for (lane, &label) in labels.iter().enumerate() {
@@ -60,7 +71,7 @@ pub(super) fn cross_entropy(y: &mut [f32], lanes: usize, labels: &[u32], scale: 
         for o in 0..outputs {
             let p = f64::from(y[at(o)] - largest).exp() / total;
             let wanted = if o == label as usize { 1.0 } else { 0.0 };
-            y[at(o)] = scale * (p - wanted) as f32;
+            y[at(o)] = scale * (p - wanted) as f32 * slope(activation, y[at(o)]);
         }
     }
     for row in y.chunks_exact_mut(lanes) {
@@ -96,7 +107,7 @@ mod tests {
         // two classes, three lanes used of four; logits (0, ln 3): p = (1/4, 3/4)
         let l = 3f32.ln();
         let mut y = [0.0, 0.0, 500.0, 7.0, l, l, -500.0, 7.0];
-        let (sum, correct) = cross_entropy(&mut y, 4, &[1, 0, 0], 2.0);
+        let (sum, correct) = cross_entropy(&mut y, 4, &[1, 0, 0], 2.0, Activation::Identity);
         let expected = -(0.75f64.ln() + 0.25f64.ln());
         assert!((sum - expected).abs() < 1e-6, "{sum}");
         assert_eq!(correct, 2);
@@ -106,8 +117,24 @@ mod tests {
     }
 
     #[test]
+    fn cross_entropy_of_tanh_by_hand() {
+        // two classes, one lane; y = tanh(z) = (1/2, 1/2): p = (1/2, 1/2), g' = 1 - 1/4
+        let mut y = [0.5, 0.5];
+        let (sum, _) = cross_entropy(&mut y, 1, &[1], 2.0, Activation::Tanh);
+        assert!((sum - 2f64.ln()).abs() < 1e-12, "{sum}");
+        assert_eq!(y, [2.0 * 0.5 * 0.75, -2.0 * 0.5 * 0.75]);
+        // unlike slopes: p = softmax(1/2, 0)
+        let mut y = [0.5, 0.0];
+        cross_entropy(&mut y, 1, &[0], 1.0, Activation::Tanh);
+        let p = 0.5f32.exp() / (0.5f32.exp() + 1.0);
+        for (got, want) in y.iter().zip([(p - 1.0) * 0.75, 1.0 - p]) {
+            assert!((got - want).abs() < 1e-6, "{y:?}");
+        }
+    }
+
+    #[test]
     fn cross_entropy_shows_nan() {
         let mut y = [0.0, f32::NAN];
-        assert!(cross_entropy(&mut y, 1, &[0], 1.0).0.is_nan());
+        assert!(cross_entropy(&mut y, 1, &[0], 1.0, Activation::Identity).0.is_nan());
     }
 }

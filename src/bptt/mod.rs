@@ -20,7 +20,7 @@ pub use tile::Tile;
 use crate::network::step::Backward;
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 
-use tile::Context;
+use tile::{Context, Scales};
 
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,8 +148,9 @@ impl Bptt {
     /// Runs the filled tiles forward and reads the loss; outputs stay readable.
     pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
         let weight = self.weight();
-        let (split, states) = (self.split(), self.states(network));
-        let context = context(network, self.isa, &self.plan, self.steps, split, states, weight, objective);
+        let (isa, steps, split) = (self.isa, self.steps, self.split());
+        let scales = self.scales(network, objective, weight);
+        let context = Context { network, isa, plan: &self.plan, steps, split, scales };
         self.tiles.par_iter_mut().for_each(|tile| {
             tile.forward(&context);
             tile.loss(&context);
@@ -165,11 +166,12 @@ impl Bptt {
     /// If this was made [forward only](Self::forward_only), or `gradients` by another [`Bptt`].
     pub fn gradient(&mut self, network: &Network, objective: &Objective, gradients: &mut Parameters) -> Outcome {
         let weight = self.weight();
-        let (split, states) = (self.split(), self.states(network));
+        let (isa, steps, split) = (self.isa, self.steps, self.split());
+        let scales = self.scales(network, objective, weight);
+        let context = Context { network, isa, plan: &self.plan, steps, split, scales };
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
         backward.refresh(network.parameters());
         let backward = &*backward;
-        let context = context(network, self.isa, &self.plan, self.steps, split, states, weight, objective);
         gradients.clear();
         if self.plan.apart {
             self.tiles.par_iter_mut().for_each(|tile| {
@@ -233,34 +235,19 @@ impl Bptt {
         Outcome { objective: whole, loss, weight, correct: correct.sum() }
     }
 
+    fn scales(&self, network: &Network, objective: &Objective, weight: f64) -> Scales {
+        Scales {
+            // a batch whose mask keeps nothing has no loss and no gradient
+            loss: if weight > 0.0 { (1.0 / weight) as f32 } else { 0.0 },
+            rate_decay: (2.0 * objective.l2_rates / self.states(network) as f64) as f32,
+            sum_rates: objective.l2_rates > 0.0,
+        }
+    }
+
     /// Samples · steps · neurons.
     fn states(&self, network: &Network) -> usize {
         let samples: usize = self.tiles.iter().map(|tile| tile.lanes.used).sum();
         samples * self.steps * network.wiring().neurons()
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one struct")]
-fn context<'a>(
-    network: &'a Network,
-    isa: Isa,
-    plan: &'a Plan,
-    steps: usize,
-    split: bool,
-    states: usize,
-    weight: f64,
-    objective: &Objective,
-) -> Context<'a> {
-    Context {
-        network,
-        isa,
-        plan,
-        steps,
-        split,
-        // a batch whose mask keeps nothing has no loss and no gradient
-        loss_scale: if weight > 0.0 { (1.0 / weight) as f32 } else { 0.0 },
-        rate_decay: (2.0 * objective.l2_rates / states as f64) as f32,
-        sum_rates: objective.l2_rates > 0.0,
     }
 }
 

@@ -51,8 +51,14 @@ pub(super) struct Context<'a> {
     pub steps: usize,
     /// Whether a time step is shared among threads (no bit depends on it).
     pub split: bool,
+    pub scales: Scales,
+}
+
+/// What the objective multiplies its sums by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scales {
     /// 1 / N of the loss.
-    pub loss_scale: f32,
+    pub loss: f32,
     /// 2 λ / (samples · steps · neurons), for the penalty on rates.
     pub rate_decay: f32,
     /// Whether Σ r² is wanted.
@@ -142,7 +148,7 @@ impl Tile {
             }
             let activations = slot(&self.states, at, size);
             step.readout(activations, slot_mut(&mut self.output, t, outputs));
-            if context.sum_rates {
+            if context.scales.sum_rates {
                 self.totals.rates += squares(activations, self.lanes, wiring.rectified());
             }
         }
@@ -173,12 +179,13 @@ impl Tile {
                 for t in 0..context.steps {
                     let (values, mask) = (slot(values, t, size), slot(mask, t, size));
                     derive(t, &mut |y| {
-                        sum += squared_error(y, values, mask, context.loss_scale, wiring.readout_activation());
+                        sum += squared_error(y, values, mask, context.scales.loss, wiring.readout_activation());
                     });
                 }
             }
             Target::Classes { labels, correct } => derive(context.steps - 1, &mut |y| {
-                (sum, *correct) = cross_entropy(y, self.lanes.stored, &labels[..self.lanes.used], context.loss_scale);
+                let (labels, g) = (&labels[..self.lanes.used], wiring.readout_activation());
+                (sum, *correct) = cross_entropy(y, self.lanes.stored, labels, context.scales.loss, g);
             }),
         }
         self.totals.loss = sum;
@@ -200,9 +207,9 @@ impl Tile {
         let slots = slots(self.lanes);
         let every_step = matches!(self.target, Target::Series { .. });
         let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
-        if context.rate_decay != 0.0 {
+        if context.scales.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
-            self.rate_decay[..self.lanes.used].fill(context.rate_decay);
+            self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);
         }
         let together = steps_per_pass(self.lanes.stored);
         // δ of the steps `flushed..` (counted downward) are already in the gradient
@@ -219,7 +226,7 @@ impl Tile {
             }
             let (own, later) = two_slots(&mut self.delta, t % slots, (t + 1) % slots, size);
             let later = (!last).then_some(later);
-            let decay = (context.rate_decay != 0.0).then_some(&*self.rate_decay);
+            let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
             backward.adjoint(&step, rows, later, dy, decay, states, own);
             // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
             if flushed - (t + 1) == together || t == 0 {

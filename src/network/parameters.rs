@@ -70,6 +70,11 @@ impl Parameters {
         }
     }
 
+    /// The lengths of the vectors, in the order of [`ParameterName::ALL`].
+    pub fn sizes(&self) -> [usize; 5] {
+        ParameterName::ALL.map(|name| self.get(name).len())
+    }
+
     /// Sets every element to zero.
     pub fn clear(&mut self) {
         for name in ParameterName::ALL {

@@ -54,10 +54,8 @@ impl Optimizer {
     /// # Panics
     /// If the moments differ in number or size.
     pub fn restore(&mut self, updates: u64, moments: Vec<Parameters>) {
-        let sizes = |moments: &[Parameters]| -> Vec<[usize; 5]> {
-            moments.iter().map(|m| ParameterName::ALL.map(|name| m.get(name).len())).collect()
-        };
-        assert_eq!(sizes(&self.moments), sizes(&moments), "moments of the same settings");
+        let same = self.moments.iter().map(Parameters::sizes).eq(moments.iter().map(Parameters::sizes));
+        assert!(same, "moments of the same settings");
         (self.updates, self.moments) = (updates, moments);
     }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
+use crate::ranges::{above_zero, at_least_one, check, share};
+
 /// How a gradient becomes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
@@ -40,6 +43,26 @@ impl OptimizerSpec {
     pub fn sgd(learning_rate: f64, momentum: f64) -> Self {
         Self::Sgd { learning_rate, momentum }
     }
+
+    /// Checks that every number is within its range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::error::Error::Setting) with the key of the first that is not, and what would be
+    /// right.
+    pub fn validate(&self) -> Result<()> {
+        match *self {
+            Self::Adam { learning_rate, beta1, beta2, epsilon } => {
+                above_zero("optimizer.learning-rate", learning_rate)?;
+                share("optimizer.beta1", beta1)?;
+                share("optimizer.beta2", beta2)?;
+                above_zero("optimizer.epsilon", epsilon)
+            }
+            Self::Sgd { learning_rate, momentum } => {
+                above_zero("optimizer.learning-rate", learning_rate)?;
+                share("optimizer.momentum", momentum)
+            }
+        }
+    }
 }
 
 /// How the learning rate changes from epoch to epoch.
@@ -64,6 +87,28 @@ pub enum ScheduleSpec {
         /// What the rate is multiplied by.
         factor: f64,
     },
+}
+
+impl ScheduleSpec {
+    /// Checks that every number is within its range, where the rate starts at `learning_rate`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::error::Error::Setting) with the key of the first that is not, and what would be
+    /// right.
+    pub fn validate(&self, learning_rate: f64) -> Result<()> {
+        match *self {
+            Self::Constant {} => Ok(()),
+            Self::Cosine { period, minimum } => {
+                at_least_one("schedule.period", period)?;
+                let right = "from 0 to optimizer.learning-rate";
+                check("schedule.minimum", (0.0..=learning_rate).contains(&minimum), minimum, right)
+            }
+            Self::Step { every, factor } => {
+                at_least_one("schedule.every", every)?;
+                above_zero("schedule.factor", factor)
+            }
+        }
+    }
 }
 
 impl Default for ScheduleSpec {

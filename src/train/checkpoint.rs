@@ -123,10 +123,8 @@ impl Checkpoint {
             && ours.input() == theirs.input()
             && ours.readout() == theirs.readout()
             && ours.signs() == theirs.signs();
-        let sizes = |moments: &[Parameters]| -> Vec<[usize; 5]> {
-            moments.iter().map(|m| ParameterName::ALL.map(|name| m.get(name).len())).collect()
-        };
-        if !same || sizes(&self.moments) != sizes(trainer.optimizer().moments()) {
+        let moments = trainer.optimizer().moments().iter().map(Parameters::sizes);
+        if !same || !self.moments.iter().map(Parameters::sizes).eq(moments) {
             let problem = "its network is not the one that the configuration describes: did an input file change?";
             return Err(Error::content(path, problem));
         }

@@ -118,9 +118,11 @@ impl Trainer {
     /// hold from the start.
     ///
     /// # Errors
-    /// If the data do not fit the network or the loss, if a batch is larger than the data or does not fit in memory,
-    /// or if nothing is left to train.
+    /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
+    /// loss, if a batch is larger than the data or does not fit in memory, or if nothing is left to train.
     pub fn new(mut network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+        settings.optimizer.validate()?;
+        settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
         for (split, dataset) in [("training", data.train()), ("test", data.test())] {
             check_shapes(&wiring, dataset, split)?;

@@ -4,7 +4,7 @@ use super::RunConfig;
 use crate::bptt::LossName;
 use crate::error::{Error, Result};
 use crate::network::{ActivationName, InitWeights, ParameterName};
-use crate::optim::{OptimizerSpec, ScheduleSpec};
+use crate::ranges::{above_zero, at_least_one, check, not_negative};
 
 /// TOML numbers are signed.
 const MAX_SEED: u64 = i64::MAX as u64;
@@ -32,36 +32,13 @@ impl RunConfig {
         check("init.gain", self.init.gain <= f64::from(f32::MAX), self.init.gain, "a number that float32 can hold")?;
         not_negative("penalty.l2-weights", self.penalty.l2_weights)?;
         not_negative("penalty.l2-rates", self.penalty.l2_rates)?;
-        self.validate_optimizer()?;
+        self.optimizer.validate()?;
+        self.schedule.validate(self.optimizer.learning_rate())?;
+        self.validate_checkpoint()?;
         self.validate_network()
     }
 
-    fn validate_optimizer(&self) -> Result<()> {
-        match self.optimizer {
-            OptimizerSpec::Adam { learning_rate, beta1, beta2, epsilon } => {
-                above_zero("optimizer.learning-rate", learning_rate)?;
-                share("optimizer.beta1", beta1)?;
-                share("optimizer.beta2", beta2)?;
-                above_zero("optimizer.epsilon", epsilon)?;
-            }
-            OptimizerSpec::Sgd { learning_rate, momentum } => {
-                above_zero("optimizer.learning-rate", learning_rate)?;
-                share("optimizer.momentum", momentum)?;
-            }
-        }
-        match self.schedule {
-            ScheduleSpec::Constant {} => {}
-            ScheduleSpec::Cosine { period, minimum } => {
-                at_least_one("schedule.period", period)?;
-                let rate = self.optimizer.learning_rate();
-                let right = "from 0 to optimizer.learning-rate";
-                check("schedule.minimum", (0.0..=rate).contains(&minimum), minimum, right)?;
-            }
-            ScheduleSpec::Step { every, factor } => {
-                at_least_one("schedule.every", every)?;
-                above_zero("schedule.factor", factor)?;
-            }
-        }
+    fn validate_checkpoint(&self) -> Result<()> {
         let checkpoint = self.checkpoint;
         match (checkpoint.epochs, checkpoint.steps) {
             (Some(every), None) => at_least_one("checkpoint.epochs", every),
@@ -102,29 +79,6 @@ impl RunConfig {
             _ => Ok(()),
         }
     }
-}
-
-fn check(key: &str, right: bool, value: impl std::fmt::Display, would_be_right: &str) -> Result<()> {
-    if right { Ok(()) } else { Err(Error::setting(key, format!("{value}; {would_be_right} would be right"))) }
-}
-
-fn at_least_one(key: &str, value: usize) -> Result<()> {
-    check(key, value >= 1, value, "at least 1")
-}
-
-// Training computes in single precision, so a number must be in its range there too: an epsilon of 1e-60 would be 0.
-
-fn above_zero(key: &str, value: f64) -> Result<()> {
-    let single = value as f32;
-    check(key, single > 0.0 && single.is_finite(), value, "a finite number above 0 in single precision")
-}
-
-fn not_negative(key: &str, value: f64) -> Result<()> {
-    check(key, value >= 0.0 && (value as f32).is_finite(), value, "a finite number, 0 or more, in single precision")
-}
-
-fn share(key: &str, value: f64) -> Result<()> {
-    check(key, value >= 0.0 && (value as f32) < 1.0, value, "from 0 to below 1 in single precision")
 }
 
 #[cfg(test)]
@@ -169,28 +123,6 @@ mod tests {
             let error = edited(from, to).expect_err(to).to_string();
             assert!(error.contains(key) && error.starts_with("test.toml"), "{to}: {error}");
         }
-    }
-
-    #[test]
-    fn ranges_hold_in_single_precision_too() {
-        let bad = [f64::NAN, f64::INFINITY, -1.0, -1e-300];
-        for x in bad {
-            for check in [above_zero, not_negative, share] {
-                let message = check("a.b", x).unwrap_err().to_string();
-                assert!(message.starts_with(&format!("`a.b`: {x}; ")), "{message}");
-            }
-        }
-        for x in [0.0, 1e-60, 1e39] {
-            assert!(above_zero("a", x).is_err(), "{x}");
-        }
-        for x in [1.0, 1.0 - 1e-12] {
-            assert!(share("a", x).is_err(), "{x}");
-        }
-        assert!(not_negative("a", 1e39).is_err());
-        above_zero("a", 1e-8).unwrap();
-        not_negative("a", 0.0).unwrap();
-        not_negative("a", 1e-60).unwrap();
-        share("a", 0.999).unwrap();
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rand::{Rng, RngExt};
 
 use crate::dense::{Answers, Dense, Problem};
 
-/// One of the five kinds of network that the gradient is checked on.
+/// One of the kinds of network that the gradient is checked on.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     activation: ActivationName,
@@ -27,7 +27,7 @@ struct Case {
     steps: usize,
 }
 
-const CASES: [Case; 7] = {
+const CASES: [Case; 8] = {
     use ActivationName::{Identity, Relu, Sigmoid, Softplus, Tanh};
     let base = Case {
         activation: Tanh,
@@ -47,6 +47,7 @@ const CASES: [Case; 7] = {
         Case { activation: Sigmoid, loss: LossName::CrossEntropy, readout: Identity, penalties: true, ..base },
         Case { activation: Softplus, rectified: false, masked: true, samples: 17, steps: 10, ..base },
         Case { activation: Identity, loss: LossName::CrossEntropy, readout: Identity, samples: 33, ..base },
+        Case { loss: LossName::CrossEntropy, samples: 19, ..base },
         Case { samples: 1, steps: 1, ..base },
     ]
 };
@@ -118,8 +119,15 @@ fn objective(case: &Case, problem: &Problem) -> Objective {
     Objective { loss: case.loss, l2_weights: problem.l2_weights, l2_rates: problem.l2_rates }
 }
 
-fn ours(case: &Case, network: &Network, data: &Dataset, problem: &Problem, isa: Isa) -> (f64, Parameters) {
-    let mut bptt = Bptt::new(network, isa, case.loss, case.samples, case.steps, &ParameterName::ALL);
+fn ours(
+    case: &Case,
+    network: &Network,
+    data: &Dataset,
+    problem: &Problem,
+    isa: Isa,
+    trainable: &[ParameterName],
+) -> (f64, Parameters) {
+    let mut bptt = Bptt::new(network, isa, case.loss, case.samples, case.steps, trainable);
     let mut gradients = bptt.gradients(network);
     let samples: Vec<u32> = (0..case.samples as u32).collect();
     fill(&mut bptt, data, &samples);
@@ -136,11 +144,42 @@ fn every_gradient_agrees_with_finite_differences() {
         let dense = Dense::of(&network);
         let objective = dense.objective(&problem);
         for isa in Isa::available() {
-            let (got, gradients) = ours(case, &network, &data, &problem, isa);
+            let (got, gradients) = ours(case, &network, &data, &problem, isa, &ParameterName::ALL);
             assert!((got - objective).abs() <= 1e-5 * objective, "{case:?} on {isa}: {got} is not {objective}");
             for name in ParameterName::ALL {
                 let error = relative_error(&network, &dense, &problem, name, gradients.get(name));
                 assert!(error <= 1e-4, "{name:?} is off by {error:e} on {isa} in {case:?}");
+            }
+        }
+    }
+}
+
+/// Leaving parameters out saves their work and changes no bit of the others.
+#[test]
+fn what_is_frozen_does_not_show_in_the_other_gradients() {
+    use ParameterName::{InputWeights, ReadoutBias, ReadoutWeights, RecurrentBias, RecurrentWeights};
+    let subsets: [&[ParameterName]; 7] = [
+        &[RecurrentWeights],
+        &[InputWeights],
+        &[RecurrentBias],
+        &[ReadoutWeights, ReadoutBias],
+        &[ReadoutBias],
+        &[RecurrentWeights, ReadoutWeights],
+        &[RecurrentWeights, RecurrentBias, InputWeights],
+    ];
+    let bits = |gradient: &[f32]| gradient.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+    for (seed, case) in (1..).zip(&CASES) {
+        let network = network(case, seed);
+        let (data, problem) = problem(case, seed);
+        for isa in Isa::available() {
+            let (objective, full) = ours(case, &network, &data, &problem, isa, &ParameterName::ALL);
+            for trainable in subsets {
+                let (got, gradients) = ours(case, &network, &data, &problem, isa, trainable);
+                assert_eq!(got.to_bits(), objective.to_bits());
+                for name in ParameterName::ALL {
+                    let want = if trainable.contains(&name) { bits(full.get(name)) } else { Vec::new() };
+                    assert!(bits(gradients.get(name)) == want, "{name:?} of {trainable:?} on {isa} in {case:?}");
+                }
             }
         }
     }

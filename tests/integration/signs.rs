@@ -9,7 +9,7 @@ use daleian::constraint::{Constraint, Guard};
 use daleian::network::{
     ActivationName, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
 };
-use daleian::optim::OptimizerSpec;
+use daleian::optim::{OptimizerSpec, ScheduleSpec};
 use daleian::sparse::Pattern;
 use daleian::task::{Data, Dataset, Targets};
 use daleian::train::{TrainSettings, Trainer, fill};
@@ -197,6 +197,28 @@ fn dale_holds_from_the_start() {
     let settings = settings(Constraint::Dale, OptimizerSpec::sgd(1e-3, 0.0), 10);
     let trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
     assert_lawful(trainer.network());
+}
+
+/// What a configuration may not say, the library does not take either.
+#[test]
+fn a_trainer_refuses_numbers_out_of_range() {
+    let adam = OptimizerSpec::adam(0.01);
+    let beta = |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8 };
+    let constant = ScheduleSpec::default();
+    for (optimizer, schedule, says) in [
+        (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; at least 1"),
+        (adam, ScheduleSpec::Step { every: 1, factor: f64::NAN }, "`schedule.factor`: NaN; "),
+        (adam, ScheduleSpec::Cosine { period: 0, minimum: 0.0 }, "`schedule.period`: 0; at least 1"),
+        (adam, ScheduleSpec::Cosine { period: 5, minimum: 0.02 }, "`schedule.minimum`: 0.02; from 0 to "),
+        (beta(1.0, 0.999), constant, "`optimizer.beta1`: 1; from 0 to below 1"),
+        (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; from 0 to below 1"),
+        (OptimizerSpec::adam(0.0), constant, "`optimizer.learning-rate`: 0; "),
+        (OptimizerSpec::sgd(0.1, -0.5), constant, "`optimizer.momentum`: -0.5; "),
+    ] {
+        let settings = TrainSettings { schedule, ..settings(Constraint::Dale, optimizer, 10) };
+        let error = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).expect_err(says).to_string();
+        assert!(error.contains(says), "{error} does not say: {says}");
+    }
 }
 
 /// Neuron 0 (excitatory) drives neuron 1 through one synapse, and the readout is a of neuron 1. All is linear:
