@@ -18,6 +18,9 @@ use crate::network::Network;
 /// so short (41 µs at n = 128 with 100 lanes) that the barrier after it would weigh.
 const SPLIT_BATCH: usize = 512;
 
+/// Multiply-adds of a time step below which one thread alone is faster, as in the plan of the sparse step.
+const SHARED_WORK: usize = 1 << 20;
+
 /// A parameter and Adam's moments.
 struct Trained {
     values: Aligned,
@@ -158,7 +161,7 @@ impl Dense {
         };
         let threads = rayon::current_num_threads();
         let shares = shares_of(neurons, batch, threads);
-        let bands = if shares > 1 { 1 } else { threads };
+        let bands = if shares > 1 || neurons * neurons * batch < SHARED_WORK { 1 } else { threads };
         let band = neurons.div_ceil(bands).next_multiple_of(16);
         let lanes_of = |values: &[f32], lanes: std::ops::Range<usize>| -> Vec<f32> {
             values.chunks_exact(batch).flat_map(|step| step[lanes.clone()].iter().copied()).collect()
