@@ -51,7 +51,7 @@ fn a_run_on_own_data_and_wiring() {
     let neurons = place.text("run/neurons.csv");
     assert_eq!(neurons.lines().next(), Some("index,id,population,sign"));
     assert_eq!(neurons.lines().nth(1), Some("0,n0,exc,1"));
-    assert_eq!(neurons.lines().count(), NEURONS as usize + 1);
+    assert_eq!(neurons.lines().count(), NEURONS + 1);
     assert_eq!(place.names("run/figures"), FIGURES);
     // results on stdout, talk on stderr
     for words in ["test loss", "synapses", "sign violations", "instruction set", "threads", "run folder", "run"] {
