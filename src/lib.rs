@@ -139,7 +139,7 @@
 //! * Numbers and drawings about weights: [`analysis`].
 //! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
 //! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
-//!   [`constraint`], [`task`], [`train`], [`analysis`], [`bench`].
+//!   [`constraint`], [`task`], [`train`], [`analysis`], [`bench`](mod@bench).
 #![forbid(unsafe_code)]
 
 pub mod error;
