@@ -341,8 +341,8 @@ impl Run {
 
     /// Model, metrics, summary and figures.
     fn finish(&mut self) -> Result<Report> {
-        let seconds = self.rows.last().map_or(self.seconds(), |row| row.seconds);
-        let test = self.trainer.test();
+        // the last row was made by the parameters as they are now
+        let last = *self.rows.last().expect("a finished run has at least one epoch, and a row for each");
         let network = self.trainer.network();
         let config = serde_json::to_value(&self.config).expect("settings are plain data");
         network.save_with(self.path(names::MODEL), &config)?;
@@ -352,16 +352,16 @@ impl Run {
             name: self.config.name.clone(),
             seed: self.config.seed,
             epochs: self.trainer.position().epoch,
-            train_loss: self.rows.last().map_or(f64::NAN, |row| row.train_loss),
-            test_loss: test.loss,
-            test_accuracy: test.accuracy,
+            train_loss: last.train_loss,
+            test_loss: last.test_loss,
+            test_accuracy: (!last.test_accuracy.is_nan()).then_some(last.test_accuracy),
             neurons: network.wiring().neurons(),
             synapses: weights.len(),
             silent_synapses: weights.iter().filter(|&&w| w == 0.0).count(),
             sign_violations: network.sign_violations(),
             instruction_set: self.history.instruction_sets.join(", "),
             threads: rayon::current_num_threads(),
-            seconds,
+            seconds: last.seconds,
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let (config, start, rows) = (&self.config, &self.start, &self.rows);

@@ -8,7 +8,7 @@ use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
-use crate::task::{Data, Dataset, Targets, check_batch, epoch_order};
+use crate::task::{Data, Dataset, Targets, batches_per_epoch, check_batch, epoch_order};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,7 +191,7 @@ impl Trainer {
 
     /// Steps of an epoch; the last may be a smaller batch.
     pub fn steps_per_epoch(&self) -> usize {
-        self.data.train().samples().div_ceil(self.settings.batch)
+        batches_per_epoch(self.data.train().samples(), self.settings.batch)
     }
 
     /// The learning rate of the epoch under way.
