@@ -36,7 +36,7 @@ impl BpttMemory {
         steps: usize,
         trainable: Option<&[ParameterName]>,
     ) -> Self {
-        let tiles = cut(batch);
+        let tiles = cut(wiring.neurons(), batch);
         let neurons = wiring.neurons();
         let mut out = Self::default();
         for tile in &tiles {
@@ -47,7 +47,7 @@ impl BpttMemory {
                 add(&mut out.rates, &[2, neurons, lanes]);
             }
             match trainable {
-                Some(_) => add(&mut out.rates, &[steps_per_pass(lanes) + 1, neurons, lanes]),
+                Some(_) => add(&mut out.rates, &[steps_per_pass(neurons, lanes) + 1, neurons, lanes]),
                 None => add(&mut out.rates, &[wiring.outputs(), lanes]),
             }
             add(&mut out.batch, &[steps, wiring.channels(), lanes]);

@@ -41,7 +41,7 @@ const PARTS: usize = 64;
 impl Plan {
     /// The plan for batches of `batch` samples; `transposed` (of W) is left out where nothing runs backward.
     pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, batch: usize) -> Self {
-        let tiles = cut(batch);
+        let tiles = cut(wiring.neurons(), batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
         let shared = wiring.recurrent().nnz() * widest >= SHARED_WORK;
@@ -61,10 +61,16 @@ pub(super) fn apart(wiring: &Wiring, tiles: usize) -> bool {
     tiles > 1 && bytes <= APART_BYTES
 }
 
-/// Cuts a batch into tiles of at most 64 lanes, as even as vectors of 16 allow.
-pub fn cut(batch: usize) -> Vec<Lanes> {
+/// States of one time step, in bytes, beyond which a tile takes [`FEWER_LANES`]: they would fill the second-level cache.
+const WIDE_BYTES: usize = 768 << 10;
+/// Lanes of a tile of many neurons: narrower ones would spend more on the index than they win.
+const FEWER_LANES: usize = 32;
+
+/// Cuts a batch into tiles of at most 64 lanes, or 32 where there are many neurons, as even as vectors of 16 allow.
+pub fn cut(neurons: usize, batch: usize) -> Vec<Lanes> {
+    let wide = neurons.saturating_mul(MAX_LANES * size_of::<f32>()) <= WIDE_BYTES;
     let vectors = batch.div_ceil(WIDTH);
-    let tiles = batch.div_ceil(MAX_LANES);
+    let tiles = batch.div_ceil(if wide { MAX_LANES } else { FEWER_LANES });
     let mut first = 0;
     (0..tiles)
         .map(|tile| {
@@ -82,19 +88,21 @@ mod tests {
 
     #[test]
     fn tiles_by_hand() {
-        let stored = |batch| cut(batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        let stored = |batch| cut(1440, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
         assert_eq!(stored(1), [16]);
         assert_eq!(stored(64), [64]);
         assert_eq!(stored(65), [32, 48]);
         assert_eq!(stored(200), [48, 48, 48, 64]);
         assert!(stored(0).is_empty());
+        let many = |batch| cut(4096, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        assert_eq!([many(32), many(64), many(70)], [vec![32], vec![32, 32], vec![16, 32, 32]]);
     }
 
     proptest::proptest! {
         #[test]
-        fn tiles_hold_every_sample_once(batch in 0usize..1000) {
+        fn tiles_hold_every_sample_once(neurons in 1usize..9000, batch in 0usize..1000) {
             let mut next = 0;
-            for tile in cut(batch) {
+            for tile in cut(neurons, batch) {
                 assert_eq!(tile.first, next);
                 assert!(tile.used > 0 && tile.used <= tile.stored && tile.stored - tile.used < WIDTH);
                 assert!(tile.stored <= MAX_LANES);

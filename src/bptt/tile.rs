@@ -80,8 +80,8 @@ impl Context<'_> {
 const MOST_STEPS: usize = 4;
 
 /// Steps of δ that are kept: those of one pass over the entries, and the one under way.
-fn slots(lanes: Lanes) -> usize {
-    steps_per_pass(lanes.stored) + 1
+fn slots(wiring: &Wiring, lanes: Lanes) -> usize {
+    steps_per_pass(wiring.neurons(), lanes.stored) + 1
 }
 
 /// Slot `k` of a buffer of equal slots.
@@ -103,7 +103,7 @@ impl Tile {
             states: Aligned::zeros(if training { steps } else { 1 } * neurons),
             rates: Aligned::zeros(if wiring.rectified() || !training { 2 * neurons } else { 0 }),
             output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
-            delta: Aligned::zeros(if training { slots(lanes) * neurons } else { wiring.outputs() * lanes.stored }),
+            delta: Aligned::zeros(if training { slots(wiring, lanes) * neurons } else { wiring.outputs() * lanes.stored }),
             training,
             rate_decay: Aligned::default(),
             gradients: Parameters::default(),
@@ -204,14 +204,14 @@ impl Tile {
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
-        let slots = slots(self.lanes);
+        let slots = slots(wiring, self.lanes);
         let every_step = matches!(self.target, Target::Series { .. });
         let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
         if context.scales.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
             self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);
         }
-        let together = steps_per_pass(self.lanes.stored);
+        let together = steps_per_pass(wiring.neurons(), self.lanes.stored);
         // δ of the steps `flushed..` (counted downward) are already in the gradient
         let mut flushed = context.steps;
         for t in (0..context.steps).rev() {
