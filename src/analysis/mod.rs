@@ -7,6 +7,8 @@ mod block_grid;
 pub mod draw;
 mod histogram;
 mod signals;
+pub mod spanning_tree;
+pub mod tree_overlap;
 mod weights;
 
 pub use block_grid::{BlockGrid, PopulationBand, block_grid};
