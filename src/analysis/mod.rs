@@ -4,6 +4,7 @@
 //! synapses; [`draw`] turns those numbers into SVG.
 
 mod block_grid;
+mod degrees;
 pub mod draw;
 mod histogram;
 mod signals;
@@ -12,6 +13,7 @@ pub mod tree_overlap;
 mod weights;
 
 pub use block_grid::{BlockGrid, PopulationBand, block_grid};
+pub use degrees::{Degrees, in_degrees, out_degrees};
 pub use histogram::{Histogram, histogram, histogram_between};
 pub use signals::{Strip, extremes, softmax, strip};
 pub use weights::{
