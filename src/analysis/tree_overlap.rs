@@ -59,10 +59,12 @@ pub fn random_expectation(tree: usize, entries: usize, kept: f64) -> f64 {
 /// kth lie in at most k - 1 rows and k - 1 columns. If the kth has a row and a column beside these it closes no cycle
 /// and is taken. As the weights are independent of their places, it is equally likely at each of the n² - k + 1 places
 /// left, of which at least (n-k+1)² are such: a probability of at least (n-k+1)²/(n²-k+1), and the paper's
-/// (n-k)²/(n²-k) is a little less than that. Lighter entries than the nth can be in the tree too; the bound counts
-/// none of them. So it is far from tight where much is kept, and close where only the heaviest are.
+/// (n-k)²/(n²-k) is a little less than that. Lighter entries than the nth, and heavier ones that share a row or column
+/// with one before, are mostly in the tree too; the bound counts none of them, so it is far from tight (all entries
+/// kept: 1/6 for large n, where the overlap is 1).
 ///
-/// It bounds the expected number of surviving edges over the expected number of kept entries. 0 where nothing is kept.
+/// It bounds the expected number of surviving edges over `min(2n-1, kept)`, kept being an expectation too; in
+/// [`theory`] each draw is taken over its own number of kept entries. 0 where nothing is kept.
 ///
 /// # Panics
 /// If n is 0, or there are not n² weights and probabilities, or a weight is NaN, or a probability is not in 0 to 1.

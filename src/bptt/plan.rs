@@ -143,6 +143,30 @@ mod tests {
         assert!(stored(0).is_empty());
     }
 
+    #[test]
+    fn summaries_say_what_was_decided() {
+        use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+        use crate::network::{CellSpec, InputSpec, ReadoutSpec};
+        let summary = |neurons, batch| {
+            let populations = [PopulationSpec::new("exc", neurons, Sign::Excitatory)];
+            let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
+            let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+            let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
+            Plan::new(&wiring, None, batch).summary(&wiring)
+        };
+        let small = summary(4, 20);
+        assert_eq!((&small.tiles[..], small.apart, small.rows_cut, small.state_bytes), (&[32][..], false, false, 512));
+        assert!(small.order.starts_with("one tile") && small.rows.contains("16 synapses × 32 lanes"), "{small:?}");
+        let several = summary(4, 65);
+        assert_eq!((&several.tiles[..], several.apart, several.state_bytes), (&[32, 48][..], true, 768));
+        assert!(several.order.starts_with("tiles run apart"), "{several:?}");
+        // two gradients of 2,100² numbers and a few more
+        let large = summary(2100, 65);
+        assert_eq!((large.apart, large.rows_cut), (false, true));
+        assert!(large.order.ends_with("2 would take 33.7 MiB, more than 32"), "{large:?}");
+        assert!(large.rows.contains("shared by all threads: 4410000 synapses × 48 lanes"), "{large:?}");
+    }
+
     proptest::proptest! {
         #[test]
         fn tiles_hold_every_sample_once(batch in 0usize..1000) {

@@ -125,7 +125,7 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
     match checked {
         Ok(data) => Some(training_on(config, wiring, &data)),
         Err(error) => {
-            problems.push(format!("it cannot be trained on as it is configured: {error}"));
+            problems.push(format!("what training takes cannot be said: {error}"));
             None
         }
     }
