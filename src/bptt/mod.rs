@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
-pub use plan::{Lanes, Plan, cut};
+pub use plan::{Lanes, Plan, PlanSummary, cut};
 pub use tile::Tile;
 
 use crate::network::step::Backward;

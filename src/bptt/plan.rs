@@ -3,6 +3,7 @@
 //! Nothing here may depend on the number of threads: the plan fixes the order of every sum, and so the bits.
 
 use daleian_kernels::{MAX_LANES, WIDTH};
+use serde::Serialize;
 
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
@@ -52,13 +53,65 @@ impl Plan {
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
         Self { tiles, apart, forward, backward }
     }
+
+    /// What was decided for training on `wiring`, and why.
+    pub fn summary(&self, wiring: &Wiring) -> PlanSummary {
+        let tiles: Vec<usize> = self.tiles.iter().map(|tile| tile.stored).collect();
+        let widest = tiles.iter().copied().max().unwrap_or(0);
+        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+        let (gradients, room) = (mib(gradient_bytes(wiring, tiles.len())), mib(APART_BYTES));
+        let order = match (tiles.len(), self.apart) {
+            (0 | 1, _) => format!("one tile holds the batch, as it has at most {MAX_LANES} lanes"),
+            (count, true) => format!(
+                "tiles run apart, each with a gradient of its own: {count} take {gradients:.1} MiB, of at most {room}"
+            ),
+            (count, false) => format!(
+                "tiles run one after the other into one gradient: {count} would take {gradients:.1} MiB, more than {room}"
+            ),
+        };
+        let work = format!("{} synapses × {widest} lanes", wiring.recurrent().nnz());
+        let rows = match (&self.forward, self.apart) {
+            (Some(_), true) => {
+                format!("rows are cut into {PARTS} parts, shared where threads outnumber tiles: {work} a time step")
+            }
+            (Some(_), false) => format!("rows are cut into {PARTS} parts, shared by all threads: {work} a time step"),
+            (None, _) => format!("rows stay whole: {work} a time step are fewer than {SHARED_WORK}, too few to share"),
+        };
+        let layout = "W by rows, columns ascending; for the way back Wᵀ by rows, its values carried over each step";
+        let state_bytes = wiring.neurons() * widest * size_of::<f32>();
+        let (apart, rows_cut) = (self.apart, self.forward.is_some());
+        PlanSummary { tiles, apart, order, rows_cut, rows, layout: layout.into(), state_bytes }
+    }
+}
+
+/// A [`Plan`] in numbers and words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// Lanes stored of each tile.
+    pub tiles: Vec<usize>,
+    /// Whether each tile sums a gradient of its own.
+    pub apart: bool,
+    /// In which order tiles run, and why.
+    pub order: String,
+    /// Whether the rows of W are cut for threads.
+    pub rows_cut: bool,
+    /// Why they are or not.
+    pub rows: String,
+    /// How the weights are stored.
+    pub layout: String,
+    /// Rates of all neurons at one time step in the widest tile: what a product with W gathers from, in bytes.
+    pub state_bytes: usize,
 }
 
 /// Whether so many tiles sum gradients of their own.
 pub(super) fn apart(wiring: &Wiring, tiles: usize) -> bool {
+    tiles > 1 && gradient_bytes(wiring, tiles) <= APART_BYTES
+}
+
+/// Bytes that so many gradients take.
+fn gradient_bytes(wiring: &Wiring, tiles: usize) -> usize {
     let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
-    let bytes = tiles.saturating_mul(parameters).saturating_mul(size_of::<f32>());
-    tiles > 1 && bytes <= APART_BYTES
+    tiles.saturating_mul(parameters).saturating_mul(size_of::<f32>())
 }
 
 /// States of one time step, in bytes, beyond which a tile takes [`FEWER_LANES`]: they would fill the second-level cache.
@@ -96,6 +149,30 @@ mod tests {
         assert!(stored(0).is_empty());
         let many = |batch| cut(4096, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
         assert_eq!([many(32), many(64), many(70)], [vec![32], vec![32, 32], vec![16, 32, 32]]);
+    }
+
+    #[test]
+    fn summaries_say_what_was_decided() {
+        use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+        use crate::network::{CellSpec, InputSpec, ReadoutSpec};
+        let summary = |neurons, batch| {
+            let populations = [PopulationSpec::new("exc", neurons, Sign::Excitatory)];
+            let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
+            let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+            let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
+            Plan::new(&wiring, None, batch).summary(&wiring)
+        };
+        let small = summary(4, 20);
+        assert_eq!((&small.tiles[..], small.apart, small.rows_cut, small.state_bytes), (&[32][..], false, false, 512));
+        assert!(small.order.starts_with("one tile") && small.rows.contains("16 synapses × 32 lanes"), "{small:?}");
+        let several = summary(4, 65);
+        assert_eq!((&several.tiles[..], several.apart, several.state_bytes), (&[32, 48][..], true, 768));
+        assert!(several.order.starts_with("tiles run apart"), "{several:?}");
+        // two gradients of 2,100² numbers and a few more
+        let large = summary(2100, 65);
+        assert_eq!((large.apart, large.rows_cut), (false, true));
+        assert!(large.order.ends_with("2 would take 33.7 MiB, more than 32"), "{large:?}");
+        assert!(large.rows.contains("shared by all threads: 4410000 synapses × 48 lanes"), "{large:?}");
     }
 
     proptest::proptest! {

@@ -30,6 +30,8 @@ pub enum Command {
     Gradient(Gradient),
     /// How fast this machine is, and a training step on it, sparse against dense.
     Bench(Bench),
+    /// What a model, checkpoint, run or configuration contains, and what is wrong with it.
+    Inspect(Inspect),
     /// List the embedded presets, or print one to start from.
     Presets(Presets),
 }
@@ -172,6 +174,26 @@ pub struct Bench {
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
     /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Options)]
+#[command(
+    after_help = "Says populations, synapses, degrees and weights; where there is a configuration also the memory that
+training takes, and how a training step is cut up and why. Nothing is trained or written. Ends with 0 if the file could
+be read, whatever it found in it: `problems` has what is wrong.
+
+Examples:
+  daleian inspect runs/flip-flop-seed1
+  daleian inspect model.safetensors --json
+  daleian inspect fly"
+)]
+pub struct Inspect {
+    /// A model or checkpoint (.safetensors), a run folder, a configuration (.toml) or a preset.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
 }

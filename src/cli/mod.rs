@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod evaluate;
 mod gradient;
+mod inspect;
 mod presets;
 mod progress;
 mod train;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Presets(args) => presets::run(args),
     };
     done.unwrap_or_else(|error| {

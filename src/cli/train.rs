@@ -157,7 +157,7 @@ fn account(memory: &MemoryEstimate) -> String {
 }
 
 /// Bytes for a person.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {
         ..1e6 => format!("{:.1} KiB", bytes / 1024.0),

@@ -48,7 +48,7 @@ pub struct MemoryEstimate {
 
 impl MemoryEstimate {
     /// For a run of `config` whose network has this wiring.
-    pub(super) fn new(config: &RunConfig, wiring: &Wiring, data: &Data) -> Self {
+    pub(crate) fn new(config: &RunConfig, wiring: &Wiring, data: &Data) -> Self {
         let trainable = config.settings().trainable(wiring);
         let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
