@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Data, Dataset, Targets, Task};
+use crate::task::{Data, Dataset, Description, Targets, Task};
 
 /// The flip-flop's settings. Inputs `[samples, steps, channels]`, targets `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +27,15 @@ pub struct FlipFlop {
 impl Task for FlipFlop {
     fn name(&self) -> &'static str {
         "flip-flop"
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            learned: "hold a bit for each channel: answer with the last pulse, +1 or -1, that it brought",
+            inputs: "rare pulses of +1 and -1, else 0: [samples, steps, channels]",
+            targets: "the last pulse of each channel, 0 before the first: [samples, steps, channels]",
+            source: "the paper's flip-flop (Fig. 2) with 1 channel; with k channels, k bits at once",
+        }
     }
 
     fn generate(&self, seed: u64) -> Result<Data> {

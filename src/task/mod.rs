@@ -7,21 +7,39 @@ mod memory;
 pub mod npz;
 mod order;
 mod spec;
-
-use std::path::Path;
+mod waves;
 
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
 pub use memory::Memory;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;
+pub use waves::{Waves, WavesVersion};
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
+
+/// What a task is, in words: a phrase each, without a full stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// What the network learns.
+    pub learned: &'static str,
+    /// What goes in, with its shape.
+    pub inputs: &'static str,
+    /// What should come out, with its shape.
+    pub targets: &'static str,
+    /// Where the task comes from.
+    pub source: &'static str,
+}
 
 /// A generated task: settings from which samples are drawn.
 pub trait Task {
     /// Its name, as `kind` in a configuration.
     fn name(&self) -> &'static str;
+
+    /// What it is, in words.
+    fn describe(&self) -> Description;
 
     /// Draws both splits from the streams of `seed`: the same seed and settings give the same bits, and the size of
     /// one split does not change the other.
@@ -29,25 +47,6 @@ pub trait Task {
     /// # Errors
     /// [`Error::Setting`] with the key (`task.…`) of the first setting that is wrong.
     fn generate(&self, seed: u64) -> Result<Data>;
-}
-
-impl TaskSpec {
-    /// Generates the task, or reads the recorded data; a relative path is looked for in the folder `base` (that of
-    /// the configuration).
-    ///
-    /// # Errors
-    /// As [`Task::generate`] and [`npz::read`].
-    pub fn load(&self, seed: u64, base: &Path) -> Result<Data> {
-        match *self {
-            Self::FlipFlop { channels, steps, probability, train_samples, test_samples } => {
-                FlipFlop { channels, steps, probability, train_samples, test_samples }.generate(seed)
-            }
-            Self::Memory { channels, steps, cue, delay, train_samples, test_samples } => {
-                Memory { channels, steps, cue, delay, train_samples, test_samples }.generate(seed)
-            }
-            Self::Data { ref file, classes } => npz::read(base.join(file), classes),
-        }
-    }
 }
 
 /// Sizes that must be at least 1, with their keys.
@@ -75,6 +74,7 @@ fn zeros(key: &str, shape: [usize; 3]) -> Result<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_specification_is_the_task_it_names() {

@@ -4,8 +4,12 @@ use crate::error::{Error, Result};
 
 use super::RunConfig;
 
-const PRESETS: [(&str, &str); 2] =
-    [("flip-flop", include_str!("../../presets/flip-flop.toml")), ("fly", include_str!("../../presets/fly.toml"))];
+const PRESETS: [(&str, &str); 4] = [
+    ("flip-flop", include_str!("../../presets/flip-flop.toml")),
+    ("wave", include_str!("../../presets/wave.toml")),
+    ("wave-meant", include_str!("../../presets/wave-meant.toml")),
+    ("fly", include_str!("../../presets/fly.toml")),
+];
 
 /// Names of the presets and the first line of each, without its `#`.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
