@@ -7,6 +7,7 @@ mod evaluate;
 mod gradient;
 mod presets;
 mod progress;
+mod tasks;
 mod train;
 
 use std::io::{self, Write};
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Gradient(args) => gradient::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Presets(args) => presets::run(args),
+        Command::Tasks(args) => tasks::run(args),
     };
     done.unwrap_or_else(|error| {
         if matches!(error, Error::Diverged { .. }) {

@@ -113,6 +113,26 @@ mod tests {
         assert!((up - down).abs() < 600.0, "{up} {down}");
     }
 
+    /// Three bits, each of its own pulses: every pair of held values comes up.
+    #[test]
+    fn channels_are_independent_bits() {
+        let task = FlipFlop { channels: 3, steps: 100, probability: 0.1, train_samples: 100, test_samples: 1 };
+        let data = task.generate(3).unwrap();
+        let mut pairs = [[[0; 3]; 3]; 3];
+        for (k, (one, other)) in [(0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+            for held in values(data.train()).chunks(3) {
+                pairs[k][(held[one] + 1.0) as usize][(held[other] + 1.0) as usize] += 1;
+            }
+            // about 2,000 of each pair of signs (10,000 steps, 9 % before the first pulse), few of them independent
+            for (a, b) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
+                assert!((1200..=2800).contains(&pairs[k][a][b]), "{pairs:?}");
+            }
+        }
+        // both pulse in 1 % of 10,000 steps, with a deviation of 10
+        let both = data.train().inputs().chunks(3).filter(|pulses| pulses[0] != 0.0 && pulses[1] != 0.0).count();
+        assert!((60..=140).contains(&both), "{both}");
+    }
+
     #[test]
     fn probability_0_and_1_are_allowed() {
         let silent = FlipFlop { probability: 0.0, ..SMALL }.generate(1).unwrap();

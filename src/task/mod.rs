@@ -96,6 +96,51 @@ mod tests {
     }
 
     #[test]
+    fn waves_come_in_two_versions() {
+        let spec = |version: &str| -> Result<TaskSpec, toml::de::Error> {
+            toml::from_str(&format!(
+                "kind = 'waves'\nversion = '{version}'\nsteps = 9\ntrain-samples = 4\ntest-samples = 2\n"
+            ))
+        };
+        for (name, version) in [("as-run", WavesVersion::AsRun), ("meant", WavesVersion::Meant)] {
+            let task = Waves { version, steps: 9, train_samples: 4, test_samples: 2 };
+            assert_eq!(spec(name).unwrap().load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
+        }
+        let error = spec("published").unwrap_err().to_string();
+        assert!(error.contains("`published`") && error.contains("`as-run`") && error.contains("`meant`"), "{error}");
+    }
+
+    #[test]
+    fn tasks_are_listed_once_and_go_through_toml() {
+        let tasks = TaskSpec::generated();
+        let names: Vec<&str> = tasks.iter().map(TaskSpec::name).collect();
+        for (at, spec) in tasks.iter().enumerate() {
+            assert!(!names[..at].contains(&spec.name()), "{names:?}");
+            let text = toml::to_string(spec).unwrap();
+            assert!(text.contains(&format!("kind = \"{}\"", spec.name())), "{text}");
+            assert_eq!(toml::from_str::<TaskSpec>(&text).unwrap(), *spec);
+            let words = spec.describe();
+            for text in [words.learned, words.inputs, words.targets, words.source] {
+                assert!(text.len() > 20 && !text.ends_with('.'), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_samples_are_the_first_ones() {
+        for spec in TaskSpec::generated() {
+            let whole = spec.clone().with_samples(9, 8).load(5, Path::new("")).unwrap();
+            let few = spec.with_samples(1, 3).load(5, Path::new("")).unwrap();
+            assert_eq!([few.train().samples(), few.test().samples()], [1, 3]);
+            for (few, whole) in [(few.train(), whole.train()), (few.test(), whole.test())] {
+                assert_eq!(few.inputs(), &whole.inputs()[..few.inputs().len()]);
+            }
+        }
+        let data = TaskSpec::Data { file: "data.npz".into(), classes: None };
+        assert_eq!(data.clone().with_samples(1, 3), data);
+    }
+
+    #[test]
     fn recorded_data_are_looked_for_beside_the_configuration() {
         let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
         let data = TaskSpec::Data { file: "series.npz".into(), classes: None }.load(1, &base).unwrap();

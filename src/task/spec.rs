@@ -95,6 +95,17 @@ impl TaskSpec {
         })
     }
 
+    /// The same task with so many samples, which are the first ones of more; recorded data stay as they are.
+    pub fn with_samples(mut self, train: usize, test: usize) -> Self {
+        match &mut self {
+            Self::FlipFlop { train_samples, test_samples, .. }
+            | Self::Waves { train_samples, test_samples, .. }
+            | Self::Memory { train_samples, test_samples, .. } => (*train_samples, *test_samples) = (train, test),
+            Self::Data { .. } => {}
+        }
+        self
+    }
+
     /// Its name, as `kind` in a configuration.
     pub fn name(&self) -> &'static str {
         self.task().map_or("data", |task| task.name())

@@ -16,3 +16,4 @@ mod reproducible;
 mod signs;
 mod stepping;
 mod support;
+mod tasks;
