@@ -34,6 +34,8 @@ pub enum Command {
     Inspect(Inspect),
     /// List the embedded presets, or print one to start from.
     Presets(Presets),
+    /// List the tasks, or say of one what is learned, and draw trials of it.
+    Tasks(Tasks),
 }
 
 #[derive(Debug, Options)]
@@ -202,6 +204,26 @@ pub struct Inspect {
 pub struct Presets {
     /// The preset to print.
     pub name: Option<String>,
+}
+
+#[derive(Debug, Options)]
+#[command(after_help = "Examples:
+  daleian tasks
+  daleian tasks waves
+  daleian tasks wave-meant --plot trials.svg --seed 2")]
+pub struct Tasks {
+    /// The task to describe, or a preset whose task to describe.
+    #[arg(value_name = "TASK|PRESET")]
+    pub name: Option<String>,
+    /// Draw three test trials, inputs and targets, into this file.
+    #[arg(long, value_name = "FILE.svg", requires = "name")]
+    pub plot: Option<PathBuf>,
+    /// The seed of the trials. Left out: the preset's, or 1.
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, requires = "plot")]
+    pub seed: Option<u64>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A whole number, and what would be right where it is none.

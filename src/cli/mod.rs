@@ -8,6 +8,7 @@ mod gradient;
 mod inspect;
 mod presets;
 mod progress;
+mod tasks;
 mod train;
 
 use std::io::{self, Write};
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Presets(args) => presets::run(args),
+        Command::Tasks(args) => tasks::run(args),
     };
     done.unwrap_or_else(|error| {
         if matches!(error, Error::Diverged { .. }) {

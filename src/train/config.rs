@@ -144,7 +144,7 @@ impl RunConfig {
     fn files(&self) -> impl Iterator<Item = &Path> {
         let data = match &self.task {
             TaskSpec::Data { file, .. } => Some(file),
-            TaskSpec::FlipFlop { .. } | TaskSpec::Memory { .. } => None,
+            TaskSpec::FlipFlop { .. } | TaskSpec::Waves { .. } | TaskSpec::Memory { .. } => None,
         };
         let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);
         connectome.flatten().chain(data).map(|file| file.as_path())

@@ -6,7 +6,7 @@ use crate::analysis::draw::{
 };
 use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
 use crate::bptt::LossName;
-use crate::task::Targets;
+use crate::task::{Dataset, Targets};
 
 use super::metrics::Row;
 use super::{RunConfig, Trainer};
@@ -72,19 +72,28 @@ fn loss(config: &RunConfig, rows: &[Row]) -> String {
 fn test_trials(config: &RunConfig, trainer: &mut Trainer) -> String {
     let count = TRIALS.min(trainer.data().test().samples());
     let outputs = trainer.outputs(count);
-    let data = trainer.data().test();
-    let (steps, channels, width) = (data.steps(), data.channels(), data.outputs());
-    let shown: Vec<Trial> = (0..count)
+    let shown = first_trials(trainer.data().test(), TRIALS, Some(&outputs));
+    trials(&format!("{}: test trials", config.name), &shown)
+}
+
+/// The first `count` samples of a data set, or as many as there are, to draw with [`trials`]; `outputs`,
+/// `[count, steps, outputs]`, is what a network answered.
+///
+/// # Panics
+/// If `outputs` are fewer.
+pub fn first_trials<'a>(data: &'a Dataset, count: usize, outputs: Option<&'a [f32]>) -> Vec<Trial<'a>> {
+    let of = |values: &'a [f32], count: usize, k: usize| {
+        let trial = data.steps() * count;
+        Channels { values: &values[k * trial..][..trial], count }
+    };
+    (0..count.min(data.samples()))
         .map(|k| Trial {
-            inputs: Channels { values: &data.inputs()[k * steps * channels..][..steps * channels], count: channels },
+            inputs: of(data.inputs(), data.channels(), k),
             target: match data.targets() {
-                Targets::Series { values, .. } => {
-                    Target::Series(Channels { values: &values[k * steps * width..][..steps * width], count: width })
-                }
+                Targets::Series { values, .. } => Target::Series(of(values, data.outputs(), k)),
                 Targets::Classes { labels, .. } => Target::Class(labels[k] as usize),
             },
-            outputs: Channels { values: &outputs[k * steps * width..][..steps * width], count: width },
+            outputs: outputs.map(|outputs| of(outputs, data.outputs(), k)),
         })
-        .collect();
-    trials(&format!("{}: test trials", config.name), &shown)
+        .collect()
 }

@@ -14,6 +14,7 @@ mod trainer;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+pub use figures::first_trials;
 pub use gradient_file::save_gradient;
 pub use memory::MemoryEstimate;
 pub use metrics::Row;

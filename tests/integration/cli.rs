@@ -359,11 +359,13 @@ fn folders_are_numbered_and_the_last_is_resumed() {
 #[test]
 fn help_and_version_are_results() {
     let place = Place::empty();
-    for words in ["--help", "--version", "train --help", "evaluate --help", "gradient --help", "presets --help"] {
+    for words in
+        ["--help", "--version", "train --help", "evaluate --help", "gradient --help", "presets --help", "tasks --help"]
+    {
         let answer = place.done(words);
         assert!(!answer.out.is_empty() && answer.err.is_empty(), "{words}: {answer:?}");
     }
-    for command in ["train", "evaluate", "gradient", "presets"] {
+    for command in ["train", "evaluate", "gradient", "presets", "tasks"] {
         assert!(place.done("--help").out.contains(command), "{command}");
     }
 }

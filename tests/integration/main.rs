@@ -17,3 +17,4 @@ mod reproducible;
 mod signs;
 mod stepping;
 mod support;
+mod tasks;
