@@ -2,16 +2,18 @@
 
 mod dataset;
 mod flip_flop;
+mod images;
 mod lanes;
 mod memory;
 pub mod npz;
 mod order;
 mod spec;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
+pub use images::{Images, Scan};
 pub use memory::Memory;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;
@@ -45,7 +47,37 @@ impl TaskSpec {
             Self::Memory { channels, steps, cue, delay, train_samples, test_samples } => {
                 Memory { channels, steps, cue, delay, train_samples, test_samples }.generate(seed)
             }
+            Self::Images { by, train_samples, test_samples, ref data } => {
+                let data = data.as_ref().map(|folder| base.join(folder));
+                Images { by, train_samples, test_samples, data }.generate(seed)
+            }
             Self::Data { ref file, classes } => npz::read(base.join(file), classes),
+        }
+    }
+
+    /// Where the data come from, for tables and figures, if the name of the task does not say it.
+    pub fn data_label(&self) -> Option<String> {
+        match self {
+            Self::Images { data, .. } => Some(images::source(data.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// The file or folder that the data are read from.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_mut(),
+            _ => None,
         }
     }
 }

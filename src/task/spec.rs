@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Scan;
+
 /// What the network learns: a generated task or recorded data (`[task]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
@@ -39,6 +41,20 @@ pub enum TaskSpec {
         train_samples: usize,
         /// Trials to test on.
         test_samples: usize,
+    },
+    /// Name a handwritten digit that is seen row by row, `[samples, 28, 28]`, or pixel by pixel, `[samples, 784, 1]`.
+    Images {
+        /// What a time step is.
+        by: Scan,
+        /// Images to learn from, the first ones of the file; left out: all of them, or 60,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        train_samples: Option<usize>,
+        /// Images to test on; left out: all of the file, or 10,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_samples: Option<usize>,
+        /// The folder with MNIST's four files, plain or gzipped; left out: digits are drawn, which are not MNIST's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<PathBuf>,
     },
     /// Arrays of a `.npz` file: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, optional
     /// `train_mask`, `test_mask`.

@@ -4,8 +4,12 @@ use crate::error::{Error, Result};
 
 use super::RunConfig;
 
-const PRESETS: [(&str, &str); 2] =
-    [("flip-flop", include_str!("../../presets/flip-flop.toml")), ("fly", include_str!("../../presets/fly.toml"))];
+const PRESETS: [(&str, &str); 4] = [
+    ("flip-flop", include_str!("../../presets/flip-flop.toml")),
+    ("fly", include_str!("../../presets/fly.toml")),
+    ("images", include_str!("../../presets/images.toml")),
+    ("images-pixels", include_str!("../../presets/images-pixels.toml")),
+];
 
 /// Names of the presets and the first line of each, without its `#`.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -59,5 +63,19 @@ mod tests {
         assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
         assert_eq!((config.epochs, config.batch, config.optimizer.learning_rate()), (100, 200, 1e-3));
         assert!(config.cell.rectified);
+    }
+
+    /// What the paper ran on MNIST: batch and steps, and the network of the flip-flop.
+    #[test]
+    fn the_images_are_the_papers() {
+        let [rows, pixels, flip_flop] = ["images", "images-pixels", "flip-flop"].map(|name| config(name).unwrap());
+        assert_eq!((rows.epochs, rows.batch, rows.loss), (50, 200, crate::bptt::LossName::CrossEntropy));
+        assert_eq!((rows.optimizer, rows.init, rows.cell), (flip_flop.optimizer, flip_flop.init, flip_flop.cell));
+        assert_eq!(rows.connectome().unwrap().pattern(), flip_flop.connectome().unwrap().pattern());
+        let task = |by| crate::task::TaskSpec::Images { by, train_samples: None, test_samples: None, data: None };
+        assert_eq!(rows.task, task(crate::task::Scan::Rows));
+        assert_eq!((pixels.task.clone(), pixels.clip_norm), (task(crate::task::Scan::Pixels), Some(1.0)));
+        let same = RunConfig { name: rows.name.clone(), task: rows.task.clone(), clip_norm: None, ..pixels };
+        assert_eq!(same, rows);
     }
 }
