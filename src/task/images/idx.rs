@@ -39,12 +39,14 @@ pub fn read(folder: &Path, split: &str, samples: Option<usize>, key: &str) -> Re
     let labels = Idx::<1>::find(folder, &format!("{split}-labels"))?;
     let ([all, rows, columns], [labelled]) = (images.shape, labels.shape);
     if all != labelled {
-        let problem = format!("{labelled} labels, but {} has {all} images; one a label would be right", name(&images.path));
+        let problem =
+            format!("{labelled} labels, but {} has {all} images; one a label would be right", name(&images.path));
         return Err(Error::content(&labels.path, problem));
     }
     let samples = samples.unwrap_or(all);
     if samples > all {
-        let problem = format!("{samples}, but {} has {all} images; at most {all} would be right", images.path.display());
+        let problem =
+            format!("{samples}, but {} has {all} images; at most {all} would be right", images.path.display());
         return Err(Error::setting(key, problem));
     }
     let labels = labels.first(labelled, |at, byte| match byte {
@@ -72,7 +74,9 @@ impl<const AXES: usize> Idx<AXES> {
         }
         match names.iter().map(|name| folder.join(name)).find(|path| path.exists()) {
             Some(path) => Self::open(path),
-            None => Err(Error::content(folder, format!("none of {} is there; one of them is needed", names.join(", ")))),
+            None => {
+                Err(Error::content(folder, format!("none of {} is there; one of them is needed", names.join(", "))))
+            }
         }
     }
 
@@ -96,13 +100,17 @@ impl<const AXES: usize> Idx<AXES> {
         let declared = sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)));
         let declared = declared.filter(|&declared| usize::try_from(declared).is_ok() && declared < u64::MAX);
         let Some(declared) = declared else {
-            return Err(Error::content(path, format!("shape {sizes:?} is declared, more than any file holds; {right}")));
+            return Err(Error::content(
+                path,
+                format!("shape {sizes:?} is declared, more than any file holds; {right}"),
+            ));
         };
         if declared == 0 {
             let problem = format!("shape {sizes:?} is declared; at least 1 along each axis would be right");
             return Err(Error::content(path, problem));
         }
-        let held = io::copy(&mut (&mut reader).take(declared), &mut io::sink()).map_err(|error| damaged(&path, &error))?;
+        let held =
+            io::copy(&mut (&mut reader).take(declared), &mut io::sink()).map_err(|error| damaged(&path, &error))?;
         if held < declared {
             let problem = format!("shape {sizes:?} is declared, {declared} bytes, but there are {held}; {right}");
             return Err(Error::content(path, problem));

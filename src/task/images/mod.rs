@@ -68,7 +68,8 @@ impl Task for Images {
                 let test = idx::read(folder, "t10k", self.test_samples, test)?;
                 if train.shape[1..] != test.shape[1..] {
                     let [size, other] = [&train, &test].map(|split| format!("{} x {}", split.shape[1], split.shape[2]));
-                    let problem = format!("images to learn from of {size} pixels, but {other} to test on; one size is needed");
+                    let problem =
+                        format!("images to learn from of {size} pixels, but {other} to test on; one size is needed");
                     return Err(Error::content(folder, problem));
                 }
                 Data::new(self.dataset(train)?, self.dataset(test)?)
