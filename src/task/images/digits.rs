@@ -58,10 +58,10 @@ struct Pen {
 impl Pen {
     fn new(stream: &mut Stream) -> Self {
         Self {
-            radius: between(stream, 0.7, 1.7),
-            edge: between(stream, 0.9, 1.6),
-            dark: between(stream, 0.8, 1.0),
-            grain: between(stream, 0.0, 0.25),
+            radius: between(stream, 0.9, 1.9),
+            edge: between(stream, 0.8, 1.4),
+            dark: between(stream, 0.85, 1.0),
+            grain: between(stream, 0.0, 0.15),
         }
     }
 
@@ -143,8 +143,8 @@ fn place(strokes: &mut [Vec<Place>], radius: f64, stream: &mut Stream) {
         }
     }
     let largest = (high[0] - low[0]).max(high[1] - low[1]);
-    let scale = between(stream, 0.85, 1.05) * (BOX - 2.0 * radius) / largest;
-    let middle = [0, 1].map(|_| SIDE as f64 / 2.0 + 0.7 * bell(stream));
+    let scale = between(stream, 0.9, 1.05) * (BOX - 2.0 * radius) / largest;
+    let middle = [0, 1].map(|_| SIDE as f64 / 2.0 + 0.4 * bell(stream));
     for point in strokes.iter_mut().flatten() {
         *point = [0, 1].map(|axis| middle[axis] + scale * (point[axis] - mass[axis] / length));
     }
