@@ -103,7 +103,11 @@ impl Tile {
             states: Aligned::zeros(if training { steps } else { 1 } * neurons),
             rates: Aligned::zeros(if wiring.rectified() || !training { 2 * neurons } else { 0 }),
             output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
-            delta: Aligned::zeros(if training { slots(wiring, lanes) * neurons } else { wiring.outputs() * lanes.stored }),
+            delta: Aligned::zeros(if training {
+                slots(wiring, lanes) * neurons
+            } else {
+                wiring.outputs() * lanes.stored
+            }),
             training,
             rate_decay: Aligned::default(),
             gradients: Parameters::default(),

@@ -42,6 +42,7 @@ pub enum Command {
 #[command(after_help = "Examples:
   daleian train flip-flop
   daleian train flip-flop --seed 2 --threads 4
+  daleian train images --data mnist
   daleian train fly --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
   daleian train mine.toml --out runs/mine --resume")]
@@ -64,6 +65,9 @@ pub struct Train {
     /// Go on from the last checkpoint of the run folder. More epochs than it began with are welcome.
     #[arg(long)]
     pub resume: bool,
+    /// The folder with MNIST's four files, plain or gzipped, for the task `images`; without it digits are drawn.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// What to do with an edge that the edge list has twice.
     #[arg(long, value_name = "WHAT")]
     pub duplicates: Option<Duplicates>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
+use daleian::task::TaskSpec;
 use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
 use daleian::{Error, Isa, Result};
 
@@ -103,8 +104,27 @@ fn config(args: &Train) -> Result<RunConfig> {
             args::Contradictions::Clamp => Contradictions::Clamp,
         };
     }
+    if let Some(folder) = &args.data {
+        set_data(&mut config.task, folder)?;
+    }
     config.validate()?;
     Ok(config)
+}
+
+/// The folder of images, relative to the current one as typed; absolute, so that the run's configuration means the same
+/// from anywhere.
+fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
+    let wrong = |problem: String| Error::Setting { key: "--data".into(), problem };
+    let TaskSpec::Images { data, .. } = task else {
+        return Err(wrong("only means something with the task `images`".into()));
+    };
+    let whole = std::path::absolute(folder).map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
+    // the configuration of a run is text
+    if whole.to_str().is_none() {
+        return Err(wrong(format!("{} is not UTF-8; another folder name would be right", whole.display())));
+    }
+    *data = Some(whole);
+    Ok(())
 }
 
 /// runs/NAME-seedN; where that is taken, the first free runs/NAME-seedN-K, or to resume the last one taken.
@@ -137,6 +157,7 @@ fn again(args: &Train, out: &Path) -> String {
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
+    words.extend(args.data.as_ref().map(|folder| format!("--data {}", quoted(&folder.to_string_lossy()))));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));
     words.extend(args.contradictions.map(|what| format!("--contradictions {what:?}").to_lowercase()));
     words.push(format!("--out {}", quoted(&out.to_string_lossy())));
@@ -169,6 +190,7 @@ pub(super) fn size(bytes: u64) -> String {
 fn summary(report: &Report, folder: &Path) -> String {
     let mut rows = vec![("test loss", format!("{:.6}", report.test_loss))];
     rows.extend(report.test_accuracy.map(|share| ("test accuracy", format!("{:.2} %", 100.0 * share))));
+    rows.extend(report.data.clone().map(|label| ("data", label)));
     rows.extend([
         ("time", format!("{:.1} s", report.seconds)),
         ("synapses", format!("{} ({} silent)", report.synapses, report.silent_synapses)),

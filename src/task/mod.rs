@@ -2,6 +2,7 @@
 
 mod dataset;
 mod flip_flop;
+mod images;
 mod lanes;
 mod memory;
 pub mod npz;
@@ -11,6 +12,7 @@ mod waves;
 
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
+pub use images::{Images, Scan};
 pub use memory::Memory;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::task::{Data, Description, FlipFlop, Memory, Task, Waves, WavesVersion, npz};
+use crate::task::{Data, Description, FlipFlop, Images, Memory, Scan, Task, Waves, WavesVersion, images, npz};
 
 /// What the network learns: a generated task or recorded data (`[task]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,20 @@ pub enum TaskSpec {
         /// Windows to test on.
         test_samples: usize,
     },
+    /// Name a handwritten digit that is seen row by row, `[samples, 28, 28]`, or pixel by pixel, `[samples, 784, 1]`.
+    Images {
+        /// What a time step is.
+        by: Scan,
+        /// Images to learn from, the first ones of the file; left out: all of them, or 60,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        train_samples: Option<usize>,
+        /// Images to test on; left out: all of the file, or 10,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_samples: Option<usize>,
+        /// The folder with MNIST's four files, plain or gzipped; left out: digits are drawn, which are not MNIST's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<PathBuf>,
+    },
     /// Arrays of a `.npz` file: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, optional
     /// `train_mask`, `test_mask`.
     Data {
@@ -76,6 +90,7 @@ impl TaskSpec {
             paper,
             Self::Waves { version, steps: 500, train_samples: 1000, test_samples: 1000 },
             Self::Memory { channels: 2, steps: 50, cue: 5, delay: 35, train_samples: 32, test_samples: 16 },
+            Self::Images { by: Scan::Rows, train_samples: None, test_samples: None, data: None },
         ]
     }
 
@@ -91,6 +106,9 @@ impl TaskSpec {
             Self::Waves { version, steps, train_samples, test_samples } => {
                 Box::new(Waves { version, steps, train_samples, test_samples })
             }
+            Self::Images { by, train_samples, test_samples, ref data } => {
+                Box::new(Images { by, train_samples, test_samples, data: data.clone() })
+            }
             Self::Data { .. } => return None,
         })
     }
@@ -101,6 +119,9 @@ impl TaskSpec {
             Self::FlipFlop { train_samples, test_samples, .. }
             | Self::Waves { train_samples, test_samples, .. }
             | Self::Memory { train_samples, test_samples, .. } => (*train_samples, *test_samples) = (train, test),
+            Self::Images { train_samples, test_samples, .. } => {
+                (*train_samples, *test_samples) = (Some(train), Some(test));
+            }
             Self::Data { .. } => {}
         }
         self
@@ -124,7 +145,37 @@ impl TaskSpec {
     pub fn load(&self, seed: u64, base: &Path) -> Result<Data> {
         match self {
             Self::Data { file, classes } => npz::read(base.join(file), *classes),
+            Self::Images { by, train_samples, test_samples, data: Some(folder) } => {
+                let (by, train_samples, test_samples) = (*by, *train_samples, *test_samples);
+                Images { by, train_samples, test_samples, data: Some(base.join(folder)) }.generate(seed)
+            }
             _ => self.task().expect("all but data are generated").generate(seed),
+        }
+    }
+
+    /// Where the data come from, for tables and figures, if the name of the task does not say it.
+    pub fn data_label(&self) -> Option<String> {
+        match self {
+            Self::Images { data, .. } => Some(images::source(data.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// The file or folder that the data are read from.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_mut(),
+            _ => None,
         }
     }
 }

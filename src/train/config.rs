@@ -130,8 +130,8 @@ impl RunConfig {
         let mut config: Self = toml::from_str(text).map_err(|error| Error::content(&source, error))?;
         config.validate().map_err(|error| Error::content(&source, error))?;
         let folder = folder.as_ref();
-        if let TaskSpec::Data { file, .. } = &mut config.task {
-            *file = folder.join(&file);
+        if let Some(path) = config.task.path_mut() {
+            *path = folder.join(&path);
         }
         if let Some(connectome) = &mut config.connectome {
             connectome.edges = folder.join(&connectome.edges);
@@ -142,12 +142,8 @@ impl RunConfig {
 
     /// The files that the configuration names.
     fn files(&self) -> impl Iterator<Item = &Path> {
-        let data = match &self.task {
-            TaskSpec::Data { file, .. } => Some(file),
-            TaskSpec::FlipFlop { .. } | TaskSpec::Waves { .. } | TaskSpec::Memory { .. } => None,
-        };
         let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);
-        connectome.flatten().chain(data).map(|file| file.as_path())
+        connectome.flatten().map(|file| file.as_path()).chain(self.task.path())
     }
 
     /// Every setting, resolved, as TOML.

@@ -4,11 +4,13 @@ use crate::error::{Error, Result};
 
 use super::RunConfig;
 
-const PRESETS: [(&str, &str); 4] = [
+const PRESETS: [(&str, &str); 6] = [
     ("flip-flop", include_str!("../../presets/flip-flop.toml")),
     ("wave", include_str!("../../presets/wave.toml")),
     ("wave-meant", include_str!("../../presets/wave-meant.toml")),
     ("fly", include_str!("../../presets/fly.toml")),
+    ("images", include_str!("../../presets/images.toml")),
+    ("images-pixels", include_str!("../../presets/images-pixels.toml")),
 ];
 
 /// Names of the presets and the first line of each, without its `#`.
@@ -95,5 +97,19 @@ mod tests {
             let preset = list().map(|(name, _)| config(name).unwrap().task).find(|found| found.name() == task.name());
             assert_eq!(preset, Some(task));
         }
+    }
+
+    /// What the paper ran on MNIST: batch and steps, and the network of the flip-flop.
+    #[test]
+    fn the_images_are_the_papers() {
+        let [rows, pixels, flip_flop] = ["images", "images-pixels", "flip-flop"].map(|name| config(name).unwrap());
+        assert_eq!((rows.epochs, rows.batch, rows.loss), (50, 200, crate::bptt::LossName::CrossEntropy));
+        assert_eq!((rows.optimizer, rows.init, rows.cell), (flip_flop.optimizer, flip_flop.init, flip_flop.cell));
+        assert_eq!(rows.connectome().unwrap().pattern(), flip_flop.connectome().unwrap().pattern());
+        let task = |by| crate::task::TaskSpec::Images { by, train_samples: None, test_samples: None, data: None };
+        assert_eq!(rows.task, task(crate::task::Scan::Rows));
+        assert_eq!((pixels.task.clone(), pixels.clip_norm), (task(crate::task::Scan::Pixels), Some(1.0)));
+        let same = RunConfig { name: rows.name.clone(), task: rows.task.clone(), clip_norm: None, ..pixels };
+        assert_eq!(same, rows);
     }
 }

@@ -69,6 +69,11 @@ pub enum Ending {
 pub struct Report {
     /// The name of the configuration.
     pub name: String,
+    /// Where the data come from, if the name of the task does not say it ([`TaskSpec::data_label`]).
+    ///
+    /// [`TaskSpec::data_label`]: crate::task::TaskSpec::data_label
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// Its seed.
     pub seed: u64,
     /// Epochs done.
@@ -350,6 +355,7 @@ impl Run {
         let weights = &network.parameters().recurrent;
         let report = Report {
             name: self.config.name.clone(),
+            data: self.config.task.data_label(),
             seed: self.config.seed,
             epochs: self.trainer.position().epoch,
             train_loss: last.train_loss,

@@ -7,6 +7,7 @@ mod dense;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod gradients;
+mod images;
 mod inspect;
 #[cfg(unix)]
 mod interrupt;
