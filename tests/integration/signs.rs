@@ -203,7 +203,8 @@ fn dale_holds_from_the_start() {
 #[test]
 fn a_trainer_refuses_numbers_out_of_range() {
     let adam = OptimizerSpec::adam(0.01);
-    let beta = |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8 };
+    let beta =
+        |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8, recurrent_factor: 1.0 };
     let constant = ScheduleSpec::default();
     for (optimizer, schedule, says) in [
         (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; at least 1"),
@@ -214,6 +215,7 @@ fn a_trainer_refuses_numbers_out_of_range() {
         (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; from 0 to below 1"),
         (OptimizerSpec::adam(0.0), constant, "`optimizer.learning-rate`: 0; "),
         (OptimizerSpec::sgd(0.1, -0.5), constant, "`optimizer.momentum`: -0.5; "),
+        (adam.with_recurrent_factor(0.0), constant, "`optimizer.recurrent-factor`: 0; "),
     ] {
         let settings = TrainSettings { schedule, ..settings(Constraint::Dale, optimizer, 10) };
         let error = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).expect_err(says).to_string();
