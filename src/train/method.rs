@@ -32,8 +32,9 @@ pub enum Method {
     ExponentiatedGradient,
 }
 
-/// The step of exponentiated gradient is relative. Recurrent weights start near 1/√n, a tenth for a hundred neurons, so a
-/// step of the same relative size would be a tenth of what the other methods make.
+/// The step of exponentiated gradient is relative. Recurrent weights start near 1/√n, a tenth for a hundred neurons, so
+/// that a step of the same number would move them a tenth as far as the other methods do. Of 3, 10 and 30, 10 did best on
+/// the flip-flop (one seed, 40 epochs); nothing was tuned for the other methods.
 const EXPONENTIATED_FACTOR: f64 = 10.0;
 
 impl Method {

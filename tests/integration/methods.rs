@@ -8,8 +8,13 @@ use crate::support::{bits, isa};
 /// The flip-flop, smaller, by `method`.
 fn small(method: Method) -> RunConfig {
     let mut config = presets::config("flip-flop").unwrap();
-    config.task =
-        daleian::task::TaskSpec::FlipFlop { channels: 1, steps: 6, probability: 0.2, train_samples: 40, test_samples: 9 };
+    config.task = daleian::task::TaskSpec::FlipFlop {
+        channels: 1,
+        steps: 6,
+        probability: 0.2,
+        train_samples: 40,
+        test_samples: 9,
+    };
     config.batch = 20;
     method.apply(&mut config);
     config
