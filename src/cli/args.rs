@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
+use daleian::train::Method;
 
 /// Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
 #[derive(Debug, Parser)]
@@ -43,6 +45,7 @@ pub enum Command {
   daleian train flip-flop
   daleian train flip-flop --seed 2 --threads 4
   daleian train images --data mnist
+  daleian train flip-flop --method conventional
   daleian train fly --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
   daleian train mine.toml --out runs/mine --resume")]
@@ -50,7 +53,7 @@ pub struct Train {
     /// A preset (see `daleian presets`) or a configuration file.
     #[arg(value_name = "PRESET|CONFIG.toml")]
     pub config: String,
-    /// The run folder. Left out: runs/NAME-seedN, with a number where that is taken.
+    /// The run folder. Left out: runs/NAME-seedN (NAME-METHOD-seedN with --method), with a number where that is taken.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The seed of every random number, instead of the configuration's.
@@ -59,6 +62,10 @@ pub struct Train {
     /// Passes over the training samples, instead of the configuration's.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub epochs: Option<usize>,
+    /// Train this way, whatever the configuration's constraint, cell.rectified and optimizer.recurrent-factor say. Start,
+    /// data and seeds stay the same, so that methods can be compared.
+    #[arg(long, value_name = "NAME", value_parser = methods())]
+    pub method: Option<Method>,
     /// Threads; no result depends on it. Left out: one a core.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
@@ -228,6 +235,12 @@ pub struct Tasks {
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The methods by name, each with its line.
+fn methods() -> impl TypedValueParser<Value = Method> {
+    let names = Method::ALL.map(|method| PossibleValue::new(method.name()).help(method.about()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Method>())
 }
 
 /// A whole number, and what would be right where it is none.

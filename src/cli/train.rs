@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
 use daleian::task::TaskSpec;
-use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
+use daleian::train::{Ending, MemoryEstimate, Method, Report, Run, RunConfig, names, presets};
 use daleian::{Error, Isa, Result};
 
 use super::args::{self, Train};
@@ -26,7 +26,7 @@ pub fn run(args: Train) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.resume));
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.method, args.resume));
     let stop = stop_flag()?;
     match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
         Ending::Finished(report) => {
@@ -84,6 +84,9 @@ fn config(args: &Train) -> Result<RunConfig> {
     } else {
         presets::config(&args.config)?
     };
+    if let Some(method) = args.method {
+        method.apply(&mut config);
+    }
     config.seed = args.seed.unwrap_or(config.seed);
     config.epochs = args.epochs.unwrap_or(config.epochs);
     let needs_edges = |option: &str| Error::Setting {
@@ -127,11 +130,13 @@ fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// runs/NAME-seedN; where that is taken, the first free runs/NAME-seedN-K, or to resume the last one taken.
-fn default_folder(config: &RunConfig, resume: bool) -> PathBuf {
+/// runs/NAME-seedN, or runs/NAME-METHOD-seedN; where that is taken, the first free one with -K behind, or to resume the
+/// last one taken.
+fn default_folder(config: &RunConfig, method: Option<Method>, resume: bool) -> PathBuf {
+    let method = method.map(|method| format!("-{}", method.name())).unwrap_or_default();
     let name = |k: usize| {
         let number = if k == 1 { String::new() } else { format!("-{k}") };
-        Path::new("runs").join(format!("{}-seed{}{number}", config.name, config.seed))
+        Path::new("runs").join(format!("{}{method}-seed{}{number}", config.name, config.seed))
     };
     let free = (1..).find(|&k| !name(k).join(names::CONFIG).exists()).expect("numbers do not end");
     name(if resume { free.max(2) - 1 } else { free })
@@ -156,6 +161,7 @@ fn again(args: &Train, out: &Path) -> String {
     let mut words = vec![quoted(&args.config)];
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
+    words.extend(args.method.map(|method| format!("--method {}", method.name())));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
     words.extend(args.data.as_ref().map(|folder| format!("--data {}", quoted(&folder.to_string_lossy()))));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));

@@ -114,8 +114,8 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer of `network` on `data`. Under Dale's law weights that are trained are projected once, so that signs
-    /// hold from the start.
+    /// A trainer of `network` on `data`. Under a constraint that keeps signs, weights that are trained are projected
+    /// once, so that signs hold from the start.
     ///
     /// # Errors
     /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
@@ -134,7 +134,7 @@ impl Trainer {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
         let guard = Guard::new(settings.constraint, &wiring);
-        if settings.constraint == Constraint::Dale && trainable.contains(&ParameterName::RecurrentWeights) {
+        if settings.constraint.keeps_signs() && trainable.contains(&ParameterName::RecurrentWeights) {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;

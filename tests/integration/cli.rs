@@ -252,7 +252,7 @@ fn every_part_of_a_configuration_does_something() {
     assert!(numbers_of(&place) != plain_numbers);
 
     // constraints
-    for constraint in ["rectified", "none"] {
+    for constraint in ["rectified", "sign-parametrised", "exponentiated", "none"] {
         let place = train(&config(&[("\"dale\"", &format!("\"{constraint}\""))]), series());
         assert!(numbers_of(&place) != plain_numbers, "{constraint}");
     }

@@ -13,6 +13,7 @@ mod inspect;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
+mod methods;
 mod models;
 mod reproducible;
 mod signs;
