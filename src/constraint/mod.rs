@@ -1,8 +1,10 @@
-//! What holds the signs of the weights.
+//! What holds the signs of the weights, and [pruning](prune) that takes synapses away.
 //!
 //! Dale's backprop (Balwani et al. 2025): after each optimizer step every stored w_ij is clamped to the sign of its
 //! presynaptic neuron j: max(w, 0) for +1, min(w, 0) for -1, as it is for 0. The entry stays in the pattern: a
 //! clamped synapse is silent, and a later gradient can revive it.
+
+pub mod prune;
 
 use std::ops::Range;
 
