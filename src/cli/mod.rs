@@ -7,6 +7,7 @@ mod evaluate;
 mod gradient;
 mod presets;
 mod progress;
+mod prune;
 mod train;
 
 use std::io::{self, Write};
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
+        Command::Prune(args) => prune::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Presets(args) => presets::run(args),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
-use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
+use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, Start, names, presets};
 use daleian::{Error, Isa, Result};
 
 use super::args::{self, Train};
@@ -15,7 +15,8 @@ use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
 
 pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
-    let config = config(&args)?;
+    let start = args.from.as_ref().filter(|_| !args.resume || args.config.is_none()).map(Start::read).transpose()?;
+    let config = config(&args, start.as_ref())?;
     if args.dry_run {
         let memory = config.memory()?;
         if args.json {
@@ -27,7 +28,17 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
     let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.resume));
     let stop = stop_flag()?;
-    match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
+    if let (true, false, Some(path), Some(Start { moments: None, .. })) =
+        (args.keep_moments, args.resume, &args.from, &start)
+    {
+        let problem = "has no moments to keep; a checkpoint, or what `prune` made of one, would be right".into();
+        return Err(Error::Content { path: path.clone(), problem });
+    }
+    let start = start.filter(|_| !args.resume).map(|start| match args.keep_moments {
+        true => start,
+        false => Start { moments: None, ..start },
+    });
+    match on_threads(args.threads, || train(config, &out, args.resume, start, isa, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -49,11 +60,19 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
 }
 
-fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
+fn train(
+    config: RunConfig,
+    out: &Path,
+    resume: bool,
+    start: Option<Start>,
+    isa: Isa,
+    stop: &AtomicBool,
+) -> Result<Ending> {
     let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
-    let mut run = match resume {
-        true => Run::resume_with(config, out, isa, &mut tell)?,
-        false => Run::create_with(config, out, isa, &mut tell)?,
+    let mut run = match (resume, start) {
+        (true, _) => Run::resume_with(config, out, isa, &mut tell)?,
+        (false, Some(start)) => Run::create_from_start(config, out, isa, start, &mut tell)?,
+        (false, None) => Run::create_with(config, out, isa, &mut tell)?,
     };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
@@ -75,14 +94,33 @@ fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBoo
     ending
 }
 
-/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset.
-fn config(args: &Train) -> Result<RunConfig> {
-    let path = Path::new(&args.config);
-    let mut config = if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
-        RunConfig::read(path)?
-    } else {
-        presets::config(&args.config)?
+/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset; none: that of the
+/// model to start from, or of the run folder to resume.
+fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
+    let mut config = match (&args.config, &args.from, start) {
+        (Some(config), ..) => {
+            let path = Path::new(config);
+            match path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
+                true => RunConfig::read(path)?,
+                false => presets::config(config)?,
+            }
+        }
+        (None, Some(model), Some(start)) => stored(model, start)?,
+        _ => match &args.out {
+            Some(out) if out.join(names::CONFIG).exists() => RunConfig::read(&out.join(names::CONFIG))?,
+            Some(out) => {
+                let problem = "holds no run to resume (no config.toml)".into();
+                return Err(Error::Content { path: out.clone(), problem });
+            }
+            None => {
+                let problem = "without a configuration, the run folder is needed: name it with --out".into();
+                return Err(Error::Setting { key: "--resume".into(), problem });
+            }
+        },
     };
+    if let Some(model) = &args.from {
+        config.start = Some(model.clone());
+    }
     config.seed = args.seed.unwrap_or(config.seed);
     config.epochs = args.epochs.unwrap_or(config.epochs);
     let needs_edges = |option: &str| Error::Setting {
@@ -105,6 +143,19 @@ fn config(args: &Train) -> Result<RunConfig> {
     }
     config.validate()?;
     Ok(config)
+}
+
+/// The configuration that a model was trained with.
+fn stored(model: &Path, start: &Start) -> Result<RunConfig> {
+    let wrong = |problem| Error::Content { path: model.into(), problem };
+    if start.config.is_null() {
+        return Err(wrong("carries no configuration; a preset or CONFIG.toml beside --from would be right".into()));
+    }
+    serde_json::from_value(start.config.clone()).map_err(|error| {
+        wrong(format!(
+            "its configuration cannot be used ({error}); a preset or CONFIG.toml beside --from would be right"
+        ))
+    })
 }
 
 /// runs/NAME-seedN; where that is taken, the first free runs/NAME-seedN-K, or to resume the last one taken.
@@ -133,7 +184,9 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// What was typed, with the folder, for a shell to read again.
 fn again(args: &Train, out: &Path) -> String {
-    let mut words = vec![quoted(&args.config)];
+    // a run from a model has all it needs in its folder
+    let mut words: Vec<String> =
+        args.config.iter().filter(|_| args.from.is_none()).map(|config| quoted(config)).collect();
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));

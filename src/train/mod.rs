@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod config;
+mod difference;
 mod figures;
 mod gradient_file;
 mod memory;
@@ -10,6 +11,7 @@ mod neurons;
 pub mod presets;
 mod run;
 mod setup;
+mod start;
 mod trainer;
 mod validate;
 
@@ -18,4 +20,5 @@ pub use gradient_file::save_gradient;
 pub use memory::MemoryEstimate;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
+pub use start::{Moments, Start};
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

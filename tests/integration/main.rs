@@ -12,6 +12,7 @@ mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
 mod models;
+mod pruning;
 mod reproducible;
 mod signs;
 mod stepping;

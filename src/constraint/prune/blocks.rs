@@ -106,8 +106,9 @@ impl Block {
         };
         let pairs = self.pairs();
         let problem = format!(
-            "{name}{} of {pairs} pairs is {wanted:.0} synapses, but {existing} exist; at most {:.6} would be right",
+            "{name}{} of {pairs} pairs is {} synapses, but {existing} exist; at most {:.6} would be right",
             self.density,
+            (10.0 * wanted).round() / 10.0,
             (1e6 * existing / pairs as f64).floor() / 1e6
         );
         Err(Error::setting(key, problem))
