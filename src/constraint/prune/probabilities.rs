@@ -33,20 +33,23 @@ impl Chance {
         if total == 0.0 || keep == count as f64 {
             return Self::equal(count, keep);
         }
-        let (scale, mut lift, mut below_before) = (keep / total, 0.0, count);
-        while redistribute {
+        let scale = keep / total;
+        if !redistribute {
+            return Self { scale, lift: 0.0 };
+        }
+        let (mut lift, mut below_before) = (0.0, count);
+        loop {
             let (mut below, mut sum) = (0, 0.0);
             for x in magnitudes().map(|x| scale * x).filter(|x| x + lift < 1.0) {
                 below += 1;
                 sum += x;
             }
             if below == below_before || below == 0 {
-                break;
+                return Self { scale, lift };
             }
             lift = f64::max(lift, (keep - (count - below) as f64 - sum) / below as f64);
             below_before = below;
         }
-        Self { scale, lift }
     }
 
     /// The probability of an entry of weight `w`.
