@@ -30,6 +30,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Loss and every gradient of one batch, as a safetensors file.
     Gradient(Gradient),
+    /// Take synapses away from a model: by weight, at random, whole or block by block.
+    Prune(Prune),
     /// How fast this machine is, and a training step on it, sparse against dense.
     Bench(Bench),
     /// What a model, checkpoint, run or configuration contains, and what is wrong with it.
@@ -48,11 +50,20 @@ pub enum Command {
   daleian train flip-flop --method conventional
   daleian train fly --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
-  daleian train mine.toml --out runs/mine --resume")]
+  daleian train mine.toml --out runs/mine --resume
+  daleian train --from pruned.safetensors --epochs 40 --out runs/pruned
+  daleian train --out runs/pruned --resume")]
 pub struct Train {
     /// A preset (see `daleian presets`) or a configuration file.
-    #[arg(value_name = "PRESET|CONFIG.toml")]
-    pub config: String,
+    /// Left out: that of the model with --from, that of the run folder with --resume.
+    #[arg(value_name = "PRESET|CONFIG.toml", required_unless_present_any = ["from", "resume"])]
+    pub config: Option<String>,
+    /// Start from this model or checkpoint: its neurons, synapses, signs and parameters.
+    #[arg(long, value_name = "MODEL")]
+    pub from: Option<PathBuf>,
+    /// Go on with the optimizer moments that the file of --from has, instead of zero.
+    #[arg(long, requires = "from")]
+    pub keep_moments: bool,
     /// The run folder. Left out: runs/NAME-seedN (NAME-METHOD-seedN with --method), with a number where that is taken.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -87,6 +98,64 @@ pub struct Train {
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Options)]
+#[command(
+    after_help = "Density is synapses over possible pairs of neurons, those of a neuron with itself among them. A file of
+blocks has the columns pre, post (populations) and density. The input may be overwritten: the output replaces a file
+only when it is complete. Moments of a checkpoint come along; `train --from MODEL --keep-moments` goes on with them.
+
+Examples:
+  daleian prune runs/flip-flop-seed1/model.safetensors --method top-prob --density 0.086 --out pruned.safetensors
+  daleian prune model.safetensors --method random --blocks blocks.csv --rest drop --seed 2 --out pruned.safetensors"
+)]
+#[command(group(clap::ArgGroup::new("target").required(true).args(["density", "blocks"])))]
+pub struct Prune {
+    /// A model or checkpoint file.
+    pub model: PathBuf,
+    /// How the synapses that stay are chosen.
+    #[arg(long)]
+    pub method: Method,
+    /// The density of the whole matrix, from 0 to 1.
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = number)]
+    pub density: Option<f64>,
+    /// The density of each block, from a CSV file.
+    #[arg(long, value_name = "FILE.csv")]
+    pub blocks: Option<PathBuf>,
+    /// What to do with blocks that the file does not name. Left out: keep.
+    #[arg(long, value_name = "WHAT", conflicts_with = "density")]
+    pub rest: Option<Rest>,
+    /// Let probabilities above 1 be cut, and do not hand on the excess.
+    #[arg(long)]
+    pub no_redistribute: bool,
+    /// The seed of the random numbers.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole::<u64>)]
+    pub seed: u64,
+    /// The file to write.
+    #[arg(long, value_name = "MODEL")]
+    pub out: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Method {
+    /// Each with a probability that grows with its weight.
+    TopProb,
+    /// Each with the same probability.
+    Random,
+    /// The largest weights.
+    Magnitude,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Rest {
+    /// They stay as they are.
+    Keep,
+    /// Nothing stays of them.
+    Drop,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -241,6 +310,11 @@ pub struct Tasks {
 fn methods() -> impl TypedValueParser<Value = Method> {
     let names = Method::ALL.map(|method| PossibleValue::new(method.name()).help(method.about()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Method>())
+}
+
+/// A number, and what would be right where it is none.
+fn number(text: &str) -> Result<f64, &'static str> {
+    text.parse().map_err(|_| "a number would be right")
 }
 
 /// A whole number, and what would be right where it is none.

@@ -8,6 +8,7 @@ mod gradient;
 mod inspect;
 mod presets;
 mod progress;
+mod prune;
 mod tasks;
 mod train;
 
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
+        Command::Prune(args) => prune::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Presets(args) => presets::run(args),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
 use daleian::task::TaskSpec;
-use daleian::train::{Ending, MemoryEstimate, Method, Report, Run, RunConfig, names, presets};
+use daleian::train::{Ending, MemoryEstimate, Method, Report, Run, RunConfig, Start, names, presets};
 use daleian::{Error, Isa, Result};
 
 use super::args::{self, Train};
@@ -16,7 +16,8 @@ use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
 
 pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
-    let config = config(&args)?;
+    let start = args.from.as_ref().filter(|_| !args.resume || args.config.is_none()).map(Start::read).transpose()?;
+    let config = config(&args, start.as_ref())?;
     if args.dry_run {
         let memory = config.memory()?;
         if args.json {
@@ -28,7 +29,17 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
     let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.method, args.resume));
     let stop = stop_flag()?;
-    match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
+    if let (true, false, Some(path), Some(Start { moments: None, .. })) =
+        (args.keep_moments, args.resume, &args.from, &start)
+    {
+        let problem = "has no moments to keep; a checkpoint, or what `prune` made of one, would be right".into();
+        return Err(Error::Content { path: path.clone(), problem });
+    }
+    let start = start.filter(|_| !args.resume).map(|start| match args.keep_moments {
+        true => start,
+        false => Start { moments: None, ..start },
+    });
+    match on_threads(args.threads, || train(config, &out, args.resume, start, isa, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -50,11 +61,19 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
 }
 
-fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
+fn train(
+    config: RunConfig,
+    out: &Path,
+    resume: bool,
+    start: Option<Start>,
+    isa: Isa,
+    stop: &AtomicBool,
+) -> Result<Ending> {
     let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
-    let mut run = match resume {
-        true => Run::resume_with(config, out, isa, &mut tell)?,
-        false => Run::create_with(config, out, isa, &mut tell)?,
+    let mut run = match (resume, start) {
+        (true, _) => Run::resume_with(config, out, isa, &mut tell)?,
+        (false, Some(start)) => Run::create_from_start(config, out, isa, start, &mut tell)?,
+        (false, None) => Run::create_with(config, out, isa, &mut tell)?,
     };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
@@ -76,16 +95,35 @@ fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBoo
     ending
 }
 
-/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset.
-fn config(args: &Train) -> Result<RunConfig> {
-    let path = Path::new(&args.config);
-    let mut config = if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
-        RunConfig::read(path)?
-    } else {
-        presets::config(&args.config)?
+/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset; none: that of the
+/// model to start from, or of the run folder to resume.
+fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
+    let mut config = match (&args.config, &args.from, start) {
+        (Some(config), ..) => {
+            let path = Path::new(config);
+            match path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
+                true => RunConfig::read(path)?,
+                false => presets::config(config)?,
+            }
+        }
+        (None, Some(model), Some(start)) => stored(model, start)?,
+        _ => match &args.out {
+            Some(out) if out.join(names::CONFIG).exists() => RunConfig::read(&out.join(names::CONFIG))?,
+            Some(out) => {
+                let problem = "holds no run to resume (no config.toml)".into();
+                return Err(Error::Content { path: out.clone(), problem });
+            }
+            None => {
+                let problem = "without a configuration, the run folder is needed: name it with --out".into();
+                return Err(Error::Setting { key: "--resume".into(), problem });
+            }
+        },
     };
     if let Some(method) = args.method {
         method.apply(&mut config);
+    }
+    if let Some(model) = &args.from {
+        config.start = Some(model.clone());
     }
     config.seed = args.seed.unwrap_or(config.seed);
     config.epochs = args.epochs.unwrap_or(config.epochs);
@@ -130,6 +168,19 @@ fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The configuration that a model was trained with.
+fn stored(model: &Path, start: &Start) -> Result<RunConfig> {
+    let wrong = |problem| Error::Content { path: model.into(), problem };
+    if start.config.is_null() {
+        return Err(wrong("carries no configuration; a preset or CONFIG.toml beside --from would be right".into()));
+    }
+    serde_json::from_value(start.config.clone()).map_err(|error| {
+        wrong(format!(
+            "its configuration cannot be used ({error}); a preset or CONFIG.toml beside --from would be right"
+        ))
+    })
+}
+
 /// runs/NAME-seedN, or runs/NAME-METHOD-seedN; where that is taken, the first free one with -K behind, or to resume the
 /// last one taken.
 fn default_folder(config: &RunConfig, method: Option<Method>, resume: bool) -> PathBuf {
@@ -158,7 +209,9 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// What was typed, with the folder, for a shell to read again.
 fn again(args: &Train, out: &Path) -> String {
-    let mut words = vec![quoted(&args.config)];
+    // a run from a model has all it needs in its folder
+    let mut words: Vec<String> =
+        args.config.iter().filter(|_| args.from.is_none()).map(|config| quoted(config)).collect();
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
     words.extend(args.method.map(|method| format!("--method {}", method.name())));

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod config;
+mod difference;
 mod figures;
 mod gradient_file;
 mod memory;
@@ -11,6 +12,7 @@ mod neurons;
 pub mod presets;
 mod run;
 mod setup;
+mod start;
 mod trainer;
 mod validate;
 
@@ -21,4 +23,5 @@ pub use memory::MemoryEstimate;
 pub use method::Method;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
+pub use start::{Moments, Start};
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

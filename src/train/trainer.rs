@@ -3,6 +3,7 @@
 use daleian_kernels::Isa;
 use rayon::prelude::*;
 
+use super::Moments;
 use crate::bptt::{Bptt, LossName, Objective, Outcome, Target, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
@@ -240,6 +241,21 @@ impl Trainer {
         self.network = Network::from_parts(self.network.wiring().clone(), parameters);
         self.optimizer.restore(updates, moments);
         (self.position, self.running) = (position, running);
+    }
+
+    /// Begins with the moments that another run's optimizer had come to.
+    ///
+    /// # Errors
+    /// If they are not those of this optimizer and of the parameters that are trained.
+    pub(super) fn take_moments(&mut self, moments: Moments) -> Result<()> {
+        let sizes = |moments: &[Parameters]| moments.iter().map(Parameters::sizes).collect::<Vec<_>>();
+        if sizes(&moments.values) != sizes(self.optimizer.moments()) {
+            let problem = "the moments in the file are of another optimizer or of other frozen parameters; without them \
+                           they start at 0";
+            return Err(Error::setting("keep-moments", problem));
+        }
+        self.optimizer.restore(moments.updates, moments.values);
+        Ok(())
     }
 
     /// One step: forward, backward, optimizer, constraint. Gives the loss of the batch before the step, and, at the

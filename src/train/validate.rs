@@ -70,8 +70,9 @@ impl RunConfig {
                 let problem = "neurons come from its files; `population` and `connection` must be left out beside it";
                 Err(Error::setting("connectome", problem))
             }
+            _ if self.start.is_some() => Ok(()),
             None if self.population.is_empty() => {
-                Err(Error::setting("population", "no neurons: `[[population]]` or `[connectome]` is needed"))
+                Err(Error::setting("population", "no neurons: `[[population]]`, `[connectome]` or `start` is needed"))
             }
             None if self.init.weights == InitWeights::Edges => {
                 Err(Error::setting("init.weights", "`edges` needs the edge list of a `[connectome]`"))

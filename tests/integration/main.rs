@@ -15,6 +15,7 @@ mod interrupt;
 mod large;
 mod methods;
 mod models;
+mod pruning;
 mod reproducible;
 mod signs;
 mod stepping;
