@@ -116,7 +116,7 @@ pub struct Prune {
     pub model: PathBuf,
     /// How the synapses that stay are chosen.
     #[arg(long)]
-    pub method: Method,
+    pub method: PruneMethod,
     /// The density of the whole matrix, from 0 to 1.
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = number)]
     pub density: Option<f64>,
@@ -141,7 +141,7 @@ pub struct Prune {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Method {
+pub enum PruneMethod {
     /// Each with a probability that grows with its weight.
     TopProb,
     /// Each with the same probability.

@@ -29,9 +29,9 @@ struct Found {
 
 pub fn run(args: args::Prune) -> Result<ExitCode> {
     let method = match args.method {
-        args::Method::TopProb => PruneMethod::TopProb,
-        args::Method::Random => PruneMethod::Random,
-        args::Method::Magnitude => PruneMethod::Magnitude,
+        args::PruneMethod::TopProb => PruneMethod::TopProb,
+        args::PruneMethod::Random => PruneMethod::Random,
+        args::PruneMethod::Magnitude => PruneMethod::Magnitude,
     };
     if args.no_redistribute && method != PruneMethod::TopProb {
         let problem = "only means something with --method top-prob".into();
