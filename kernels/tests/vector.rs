@@ -103,8 +103,7 @@ impl Case {
                     Recurrent::Events(EventProduct { columns: &columns, states: &self.rates, active: &list[..count] })
                 }
             };
-            let input =
-                RowProduct { rows: Rows::Pattern(&self.u), values: &self.input_weights, states: &self.input };
+            let input = RowProduct { rows: Rows::Pattern(&self.u), values: &self.input_weights, states: &self.input };
             let call = ForwardVector { rows: &rows, recurrent, input: Some(input), bias: &self.bias, activation };
             forward_vector(isa, &call, &mut a[rows.clone()], Some(&mut r[rows.clone()]));
             start = end;
@@ -132,8 +131,7 @@ fn bits(x: &[f32]) -> Vec<u32> {
 fn every_way_agrees_with_f64() {
     let mut numbers = Numbers(1);
     for active in [0.0, 0.1, 1.0] {
-        for (shape, lengths) in
-            [((0, 3), &[0usize][..]), ((1, 1), &[1]), ((17, 9), &[3, 0, 9]), ((61, 500), &LENGTHS)]
+        for (shape, lengths) in [((0, 3), &[0usize][..]), ((1, 1), &[1]), ((17, 9), &[3, 0, 9]), ((61, 500), &LENGTHS)]
         {
             let case = Case::new(&mut numbers, shape, lengths, active, false);
             for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
