@@ -8,6 +8,8 @@ mod activation;
 mod adjoint;
 mod aligned;
 mod blocks;
+mod columns;
+mod compressed;
 mod dense;
 mod forward;
 mod gradient;
@@ -19,10 +21,13 @@ mod pattern;
 mod reduce;
 mod roof;
 mod simd;
+mod vector;
 
 pub use activation::{Activation, activate, scale_by_slope};
 pub use adjoint::{Adjoint, adjoint};
 pub use aligned::Aligned;
+pub use columns::{Columns, MAX_ROWS};
+pub use compressed::Compressed;
 pub use dense::{Matrix, gemm};
 pub use forward::{Forward, forward};
 pub use gradient::{Outer, gradient, steps_per_pass};
@@ -34,3 +39,6 @@ pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_squares};
 pub use roof::multiply_add_rate;
 pub use simd::WIDTH;
+pub use vector::{
+    EventProduct, ForwardVector, Recurrent, RowProduct, Rows, count_nonzero, forward_vector, list_nonzero,
+};

@@ -196,9 +196,11 @@ impl Bptt {
         if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
             let decay = objective.l2_weights as f32;
             let weights = network.parameters().recurrent.par_chunks(CHUNK);
-            gradients.recurrent.par_chunks_mut(CHUNK).zip(weights).for_each(|(gradient, weights)| {
-                gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
-            });
+            gradients.recurrent.par_chunks_mut(CHUNK).zip(weights).with_min_len(LEAST).for_each(
+                |(gradient, weights)| {
+                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
+                },
+            );
         }
         self.outcome(network, objective, weight)
     }
@@ -263,12 +265,14 @@ fn tiles(wiring: &Wiring, plan: &Plan, loss: LossName, steps: usize, training: b
     plan.tiles.iter().map(tile).collect()
 }
 
-/// Elements of a parameter that one task takes.
+/// Elements of a parameter that are added in one go.
 const CHUNK: usize = 1 << 14;
+/// Chunks below which a task is not worth waking a thread for.
+const LEAST: usize = 8;
 
 /// `total = Σ parts`, in their order, on all threads.
 fn add_all(isa: Isa, total: &mut [f32], parts: &[&Aligned]) {
-    total.par_chunks_mut(CHUNK).enumerate().for_each(|(k, total)| {
+    total.par_chunks_mut(CHUNK).enumerate().with_min_len(LEAST).for_each(|(k, total)| {
         for part in parts.iter().filter(|part| !part.is_empty()) {
             add_assign(isa, total, &part[k * CHUNK..][..total.len()]);
         }

@@ -175,6 +175,22 @@ mod tests {
         assert!(large.rows.contains("shared by all threads: 4410000 synapses × 48 lanes"), "{large:?}");
     }
 
+    /// A small network is one thread's work: nothing of its step waits for another thread.
+    #[test]
+    fn small_networks_are_not_shared() {
+        use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+        let population = [PopulationSpec::new("exc", 128, Sign::Excitatory)];
+        let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
+        let wiring = Wiring::new(&connectome, Default::default(), (1, Default::default()), (1, Default::default()));
+        let wiring = wiring.unwrap();
+        let transposed = Transposed::new(wiring.recurrent());
+        for batch in 1..=16 {
+            let plan = Plan::new(&wiring, Some(&transposed), batch);
+            assert_eq!(plan.tiles.len(), 1);
+            assert!(!plan.apart && plan.forward.is_none() && plan.backward.is_none());
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn tiles_hold_every_sample_once(neurons in 1usize..9000, batch in 0usize..1000) {

@@ -2,12 +2,14 @@
 
 pub(crate) mod file;
 pub(crate) mod init;
+mod one_lane;
 mod parameters;
 mod spec;
 pub(crate) mod step;
 mod stepper;
 mod wiring;
 
+pub use one_lane::OneLane;
 pub use parameters::Parameters;
 pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ParameterName, ReadoutSpec};
 pub use stepper::{State, Stepper};

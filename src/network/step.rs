@@ -1,7 +1,8 @@
 //! The one-step equations and their adjoint, for one tile of lanes.
 //!
 //! z = W r + U x + b, a = phi(z), r' = rho(a), y = g(V a + c); backward, with dy the derivative by V a + c,
-//! δ = phi'(z) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r)). Nothing outside this file knows them.
+//! δ = phi'(z) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r)). Nothing outside this file knows them, but for the forward step of one
+//! lane beside it.
 
 use std::ops::Range;
 

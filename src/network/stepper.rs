@@ -1,21 +1,30 @@
 //! One step at a time, inside somebody else's loop.
 
-use daleian_kernels::{Aligned, Isa, MAX_LANES, WIDTH};
+use std::sync::Arc;
+
+use daleian_kernels::{Activation, Aligned, Isa, MAX_LANES, WIDTH};
 
 use super::Network;
+use super::one_lane::{OneLane, Output, Plan};
 use super::step::{Rows, Step};
 
-/// Runs a network step by step. It borrows the network and owns nothing that changes.
-#[derive(Clone, Copy)]
+/// Runs a network step by step. It borrows the network and owns nothing that changes, so that one serves many states;
+/// a clone shares its memory.
+///
+/// A state of one lane takes a way of its own, which reads the weights at the speed of memory (see [`OneLane`]) and works
+/// on all threads of the current rayon pool where the network is large; several lanes are computed side by side on
+/// the calling thread.
+#[derive(Clone)]
 pub struct Stepper<'a> {
     network: &'a Network,
     isa: Isa,
+    one_lane: Arc<Plan>,
 }
 
 /// The state of up to 64 lanes between two steps, and the memory that a step needs.
 ///
-/// Buffers are neuron-major with `stride` (16, 32, 48 or 64) floats a neuron: lane `k` of neuron `i` is at
-/// `i * stride + k`. Lanes from `lanes` on are padding.
+/// Buffers are neuron-major with `stride` (1 for one lane, else 16, 32, 48 or 64) floats a neuron: lane `k` of neuron
+/// `i` is at `i * stride + k`. Lanes from `lanes` on are padding.
 #[derive(Debug, Clone)]
 pub struct State {
     lanes: usize,
@@ -25,12 +34,25 @@ pub struct State {
     activations: Aligned,
     rates: [Aligned; 2],
     readout: Aligned,
+    /// Where active neurons are listed, `[neurons]`; empty with several lanes.
+    active: Vec<u32>,
 }
 
 impl Network {
     /// Runs this network step by step with the instructions of `isa`.
+    ///
+    /// Keeps W in the form that is fastest for one lane: [`OneLane::EventDriven`] where neurons can be silent (their
+    /// rates are rectified, or phi is relu), else [`OneLane::Compressed`]. To make that takes about as long as a few
+    /// steps. A simulation of several lanes, or one with no memory to spare, asks for [`OneLane::Plain`] by
+    /// [`stepper_with`](Self::stepper_with).
     pub fn stepper(&self, isa: Isa) -> Stepper<'_> {
-        Stepper { network: self, isa }
+        let silent = self.wiring.rectified() || self.wiring.activation() == Activation::Relu;
+        self.stepper_with(isa, if silent { OneLane::EventDriven } else { OneLane::Compressed })
+    }
+
+    /// Runs this network step by step, with W kept for one lane as `one_lane` says.
+    pub fn stepper_with(&self, isa: Isa, one_lane: OneLane) -> Stepper<'_> {
+        Stepper { network: self, isa, one_lane: Arc::new(Plan::new(self, one_lane)) }
     }
 
     /// A state at rest (rates 0) for 1 to 64 lanes.
@@ -39,7 +61,7 @@ impl Network {
     /// If `lanes` is 0 or above 64: a larger batch is several states.
     pub fn state(&self, lanes: usize) -> State {
         assert!((1..=MAX_LANES).contains(&lanes), "{lanes} lanes: a state has 1 to {MAX_LANES}");
-        let stride = lanes.next_multiple_of(WIDTH);
+        let stride = if lanes == 1 { 1 } else { lanes.next_multiple_of(WIDTH) };
         let wiring = &self.wiring;
         let neurons = Aligned::zeros(wiring.neurons() * stride);
         State {
@@ -50,14 +72,27 @@ impl Network {
             activations: neurons.clone(),
             rates: [neurons.clone(), neurons],
             readout: Aligned::zeros(wiring.outputs() * stride),
+            active: vec![0; if lanes == 1 { wiring.neurons() } else { 0 }],
         }
     }
 }
 
 impl Stepper<'_> {
-    /// One time step: rates from `input` and the rates before, then the readout. Allocates nothing.
+    /// Bytes that this keeps beside the network's: see [`OneLane`].
+    pub fn bytes(&self) -> usize {
+        self.one_lane.bytes()
+    }
+
+    /// One time step: rates from `input` and the rates before, then the readout. Allocates nothing. (Work that is
+    /// shared among threads goes through rayon, whose queue takes a little memory now and then if the caller is no thread
+    /// of the pool.)
     ///
     /// `input` is `[channels, lanes]`, lanes contiguous, without padding.
+    ///
+    /// The bits do not depend on the number of threads. With several lanes they are those of training; one lane adds in
+    /// another order, and in another again where few neurons are active (which is decided from the share of rates
+    /// that are not 0), so that it agrees to rounding. The parameters are taken to be finite: where the columns of silent
+    /// neurons are passed over, 0 · ∞ is not seen.
     ///
     /// # Panics
     /// If `input` has another size or `state` was made by a network of another size.
@@ -67,6 +102,9 @@ impl Stepper<'_> {
         assert_eq!(state.activations.len(), wiring.neurons() * state.stride, "a state of this network");
         for (row, values) in state.input.chunks_exact_mut(state.stride).zip(input.chunks_exact(state.lanes)) {
             row[..state.lanes].copy_from_slice(values);
+        }
+        if state.stride == 1 {
+            return self.step_one_lane(state);
         }
         let step =
             Step { network: self.network, isa: self.isa, lanes: state.stride, rows: Rows::Whole(wiring.neurons()) };
@@ -79,6 +117,22 @@ impl Stepper<'_> {
             state.activations.copy_from_slice(after);
         }
         step.readout(&state.activations, &mut state.readout);
+        state.rates.swap(0, 1);
+        state.started = true;
+    }
+
+    fn step_one_lane(&self, state: &mut State) {
+        let [before, after] = &mut state.rates;
+        let before: Option<&[f32]> = if state.started { Some(before) } else { None };
+        let (activations, readout, active) = (&mut *state.activations, &mut *state.readout, &mut *state.active);
+        if self.network.wiring.rectified() {
+            let output = Output { activations, rates: after, readout, active };
+            self.one_lane.step(self.network, self.isa, before, &state.input, output);
+        } else {
+            let output = Output { activations: after, rates: &mut [], readout, active };
+            self.one_lane.step(self.network, self.isa, before, &state.input, output);
+            activations.copy_from_slice(after);
+        }
         state.rates.swap(0, 1);
         state.started = true;
     }

@@ -22,6 +22,8 @@ pub struct Optimizer {
 
 /// Elements that one task takes; every element stands for itself, so the cut does not show in the bits.
 const CHUNK: usize = 1 << 15;
+/// Chunks below which a task is not worth waking a thread for.
+const LEAST: usize = 2;
 
 impl Optimizer {
     /// An optimizer that has made no step, for the parameters that are `trainable`.
@@ -107,7 +109,7 @@ impl Optimizer {
         let first = moments.next().unwrap_or(&mut none);
         let second = moments.next().unwrap_or(&mut none_either);
         let range = |k: usize, len: usize| k * CHUNK..k * CHUNK + len;
-        let pieces = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).enumerate();
+        let pieces = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).enumerate().with_min_len(LEAST);
         match self.spec {
             OptimizerSpec::Adam { beta1, beta2, epsilon, .. } => {
                 let mut step = AdamStep::new(self.updates, rate, beta1, beta2, epsilon);
@@ -133,8 +135,9 @@ impl Optimizer {
 pub fn norm(isa: Isa, gradients: &Parameters) -> f64 {
     let sum = |name| -> f64 {
         // partial sums in fixed pieces, added in order
-        let pieces: Vec<f64> = gradients.get(name).par_chunks(CHUNK).map(|piece| sum_squares(isa, piece)).collect();
-        pieces.iter().sum()
+        let pieces = gradients.get(name).par_chunks(CHUNK).with_min_len(2 * LEAST);
+        let sums: Vec<f64> = pieces.map(|piece| sum_squares(isa, piece)).collect();
+        sums.iter().sum()
     };
     ParameterName::ALL.map(sum).iter().sum::<f64>().sqrt()
 }

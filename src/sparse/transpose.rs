@@ -7,8 +7,10 @@ use rayon::prelude::*;
 
 use super::Pattern;
 
-/// Entries that one task carries over.
+/// Entries that are carried over in one go.
 const CHUNK: usize = 1 << 14;
+/// Chunks below which a task is not worth waking a thread for.
+const LEAST: usize = 4;
 
 /// The pattern of the transposed matrix, and where each of its entries stands in the original.
 #[derive(Debug, Clone)]
@@ -59,7 +61,7 @@ impl Transposed {
     /// If either length is not the number of entries.
     pub fn carry(&self, values: &[f32], out: &mut Aligned) {
         assert_eq!((values.len(), out.len()), (self.origin.len(), self.origin.len()), "one value an entry");
-        out.par_chunks_mut(CHUNK).zip(self.origin.par_chunks(CHUNK)).for_each(|(out, origin)| {
+        out.par_chunks_mut(CHUNK).zip(self.origin.par_chunks(CHUNK)).with_min_len(LEAST).for_each(|(out, origin)| {
             for (out, &origin) in out.iter_mut().zip(origin) {
                 *out = values[origin as usize];
             }

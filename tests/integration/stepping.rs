@@ -3,7 +3,7 @@
 use daleian::Isa;
 use daleian::bptt::LossName;
 use daleian::connectome::ConnectionSpec;
-use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, OneLane, ReadoutSpec};
 use daleian::train::Evaluation;
 
 use crate::support::{connectome, flip_flop, isa, network};
@@ -27,7 +27,8 @@ fn a_step_allocates_nothing() {
                     for _ in 0..10 {
                         stepper.step(&mut state, &input);
                         sum += state.readout()[0] + state.rates()[0] + state.activations()[0];
-                        state.rates_mut()[3 * 16] = 0.25;
+                        let stride = state.stride();
+                        state.rates_mut()[3 * stride] = 0.25;
                     }
                     state.reset();
                 });
@@ -38,7 +39,7 @@ fn a_step_allocates_nothing() {
     }
 }
 
-/// One sample, step by step and through a whole evaluation: the same bits.
+/// Step by step and through a whole evaluation: the same bits with several lanes, the same to rounding with one.
 #[test]
 fn steps_by_hand_answer_as_evaluation_does() {
     let connectome = connectome([30, 10, 5], ConnectionSpec::probability(0.2), 1);
@@ -52,16 +53,137 @@ fn steps_by_hand_answer_as_evaluation_does() {
         for isa in Isa::available() {
             let mut evaluation = Evaluation::new(&network, isa, LossName::Mse, data, 4);
             let want = evaluation.outputs(&network, data, 4);
-            let (stepper, mut state) = (network.stepper(isa), network.state(1));
-            for (input, want) in data.inputs().chunks(9).zip(want.chunks(9)) {
-                state.reset();
-                for (x, want) in input.iter().zip(want) {
-                    stepper.step(&mut state, &[*x]);
-                    assert_eq!(state.readout()[0].to_bits(), want.to_bits());
+            for lanes in [1, 2] {
+                let (stepper, mut state) = (network.stepper(isa), network.state(lanes));
+                for (input, want) in data.inputs().chunks(9).zip(want.chunks(9)) {
+                    state.reset();
+                    for (x, &want) in input.iter().zip(want) {
+                        stepper.step(&mut state, &vec![*x; lanes]);
+                        let got = state.output(0, lanes - 1);
+                        assert!((got - want).abs() <= 1e-5, "{got} is not {want} with {lanes} lanes on {isa}");
+                        assert!(lanes == 1 || got.to_bits() == want.to_bits(), "{got} is not {want} on {isa}");
+                    }
                 }
             }
         }
     }
+}
+
+const WAYS: [OneLane; 3] = [OneLane::Plain, OneLane::Compressed, OneLane::EventDriven];
+
+/// About half a million synapses, which threads share.
+fn large() -> Network {
+    let connectome = connectome([700, 200, 124], ConnectionSpec::probability(0.5), 1);
+    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+    let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
+    Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
+}
+
+/// Sets every `1 / share`-th rate, or none.
+fn activate(rates: &mut [f32], share: f64) {
+    for (k, rate) in rates.iter_mut().enumerate() {
+        let active = (k as f64 * share).floor() != ((k + 1) as f64 * share).floor();
+        *rate = if active { 0.1 + (k % 7) as f32 * 0.05 } else { 0.0 };
+    }
+}
+
+/// Every way of one lane against plain f64 loops, from few active neurons to all, on every instruction set.
+#[test]
+fn one_lane_by_plain_loops() {
+    let network = large();
+    let (wiring, parameters) = (network.wiring(), network.parameters());
+    let x = [0.5f32, -1.0, 0.25];
+    for share in [0.0, 0.1, 0.3, 1.0] {
+        let mut rates = vec![0.0; wiring.neurons()];
+        activate(&mut rates, share);
+        let product = |row: usize| {
+            let b = f64::from(parameters.bias[row]);
+            let mut sums = (b, b.abs(), 1);
+            for (pattern, values, x) in
+                [(wiring.recurrent(), &parameters.recurrent, &rates[..]), (wiring.input(), &parameters.input, &x[..])]
+            {
+                for entry in pattern.entries(row) {
+                    let term = f64::from(values[entry]) * f64::from(x[pattern.indices()[entry] as usize]);
+                    sums = (sums.0 + term, sums.1 + term.abs(), sums.2 + 1);
+                }
+            }
+            sums
+        };
+        let want: Vec<_> = (0..wiring.neurons()).map(product).collect();
+        for (isa, way) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|way| (isa, way))) {
+            let (stepper, mut state) = (network.stepper_with(isa, way), network.state(1));
+            state.rates_mut().copy_from_slice(&rates);
+            stepper.step(&mut state, &x);
+            let eps = f64::from(f32::EPSILON);
+            for (neuron, &(z, terms, count)) in want.iter().enumerate() {
+                // tanh is within 2 ulp, and its slope at most 1
+                let bound = eps * (count + 1) as f64 * terms + 2.0 * eps;
+                let got = f64::from(state.activations()[neuron]);
+                assert!((got - z.tanh()).abs() <= bound, "{way:?} on {isa}, share {share}, neuron {neuron}: {got}");
+                assert_eq!(state.rate(neuron, 0), state.activations()[neuron].max(0.0));
+            }
+        }
+    }
+}
+
+/// Whatever the number of threads, and of those that the stepper was made on.
+#[test]
+fn one_lane_gives_the_same_bits_on_any_number_of_threads() {
+    let network = large();
+    let run = |made_on: usize, threads: usize, way: OneLane| -> Vec<u32> {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let stepper = pool(made_on).install(|| network.stepper_with(isa(), way));
+        pool(threads).install(|| {
+            let mut state = network.state(1);
+            let mut bits = Vec::new();
+            for share in [0.0, 0.05, 0.3, 1.0] {
+                activate(state.rates_mut(), share);
+                for _ in 0..3 {
+                    stepper.step(&mut state, &[0.5, -1.0, 0.25]);
+                    bits.extend(state.rates().iter().chain(state.readout()).map(|x| x.to_bits()));
+                }
+            }
+            bits
+        })
+    };
+    for way in WAYS {
+        let want = run(1, 1, way);
+        for (made_on, threads) in [(1, 7), (2, 2), (7, 1), (7, 7)] {
+            assert!(run(made_on, threads, way) == want, "{way:?} made on {made_on} threads, run on {threads}");
+        }
+    }
+    assert_ne!(run(1, 1, OneLane::Plain), run(1, 1, OneLane::EventDriven), "few active neurons are listed");
+}
+
+#[test]
+fn one_lane_shared_among_threads_allocates_nothing() {
+    let network = large();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    pool.install(|| {
+        for way in WAYS {
+            let (stepper, mut state) = (network.stepper_with(isa(), way), network.state(1));
+            let counted = allocation_counter::measure(|| {
+                for share in [0.05, 1.0, 0.05] {
+                    activate(state.rates_mut(), share);
+                    (0..20).for_each(|_| stepper.step(&mut state, &[0.5, -1.0, 0.25]));
+                }
+            });
+            assert_eq!(counted.count_total, 0, "{way:?}");
+        }
+    });
+}
+
+/// What the ways keep, in bytes a synapse.
+#[test]
+fn one_lane_says_its_memory() {
+    let network = large();
+    let synapses = network.wiring().recurrent().nnz();
+    let bytes = |way| network.stepper_with(isa(), way).bytes() as f64 / synapses as f64;
+    assert_eq!(bytes(OneLane::Plain), 0.0);
+    assert!((2.0..2.1).contains(&bytes(OneLane::Compressed)));
+    assert!((8.0..8.2).contains(&bytes(OneLane::EventDriven)));
+    // silent neurons are to be expected of rectified rates
+    assert_eq!(network.stepper(isa()).bytes(), network.stepper_with(isa(), OneLane::EventDriven).bytes());
 }
 
 /// A network of one cell, by hand: r = max(tanh(w r + u x + b), 0), y = v a + c.

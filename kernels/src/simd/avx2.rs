@@ -115,6 +115,28 @@ impl Simd for Avx2 {
             ]
         }
     }
+    #[inline(always)]
+    unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` readable indices and a readable element at each.
+        unsafe {
+            for (k, x) in whole.iter_mut().enumerate().take(len) {
+                *x = *base.add(usize::from(*index.add(k)));
+            }
+            self.load(whole.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: Self::V, len: usize) {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: `whole` has 16 elements; the caller promises `len` readable indices and a writable element at each.
+        unsafe {
+            self.store(whole.as_mut_ptr(), v);
+            for (k, &x) in whole.iter().enumerate().take(len) {
+                *base.add(usize::from(*index.add(k))) = x;
+            }
+        }
+    }
 
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
@@ -153,6 +175,16 @@ impl Simd for Avx2 {
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V {
         // SAFETY: the token proves that the features are present.
         unsafe { [_mm256_blendv_ps(no[0], yes[0], mask[0]), _mm256_blendv_ps(no[1], yes[1], mask[1])] }
+    }
+    #[inline(always)]
+    fn count_nonzero(self, a: Self::V) -> usize {
+        // SAFETY: the token proves that the features are present.
+        unsafe {
+            let zero = _mm256_setzero_ps();
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(a[0], zero));
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(a[1], zero));
+            (low.count_ones() + high.count_ones()) as usize
+        }
     }
     #[inline(always)]
     fn sum(self, a: Self::V) -> f32 {

@@ -87,6 +87,26 @@ impl Simd for Avx512 {
             _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask, index, base)
         }
     }
+    #[inline(always)]
+    unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> __m512 {
+        // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
+        // not touched.
+        unsafe {
+            let mask = first(len);
+            let index = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, index.cast()));
+            _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask, index, base)
+        }
+    }
+    #[inline(always)]
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: __m512, len: usize) {
+        // SAFETY: the caller promises `len` readable indices and a writable element at each; masked-off ones are
+        // not touched.
+        unsafe {
+            let mask = first(len);
+            let index = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, index.cast()));
+            _mm512_mask_i32scatter_ps::<4>(base, mask, index, v);
+        }
+    }
 
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
@@ -126,6 +146,11 @@ impl Simd for Avx512 {
     fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+    #[inline(always)]
+    fn count_nonzero(self, a: __m512) -> usize {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, _mm512_setzero_ps()).count_ones() as usize }
     }
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {

@@ -54,6 +54,14 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `index` is valid for reading `len` `u32`; `base` is valid for reading at each of them.
     unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> Self::V;
+    /// Elements `base[index[k]]` for the first `len` (0 to 16) indices, then zeros.
+    /// # Safety
+    /// `index` is valid for reading `len` `u16`; `base` is valid for reading at each of them.
+    unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V;
+    /// Writes the first `len` (0 to 16) lanes to `base[index[k]]`.
+    /// # Safety
+    /// `index` is valid for reading `len` `u16`; `base` is valid for writing at each of them.
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: Self::V, len: usize);
     /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
     fn prefetch(self, p: *const f32);
 
@@ -87,6 +95,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
+    /// How many lanes are not 0; NaN is not, -0.0 is.
+    fn count_nonzero(self, a: Self::V) -> usize;
     /// The sum over the lanes, as ((0+8)+(4+12)) ...: halves folded onto each other, 16 to 8 to 4 to 2 to 1.
     fn sum(self, a: Self::V) -> f32;
     /// The sums over the lanes of sixteen vectors, one a lane. In each vector, with quads of lanes q0 to q3, a quad is

@@ -60,6 +60,22 @@ impl Simd for Portable {
         }
         f32x16::from(whole)
     }
+    #[inline(always)]
+    unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> f32x16 {
+        let mut whole = [0.0f32; 16];
+        for (k, x) in whole.iter_mut().enumerate().take(len) {
+            // SAFETY: the caller promises `len` readable indices and a readable element at each.
+            *x = unsafe { *base.add(usize::from(*index.add(k))) };
+        }
+        f32x16::from(whole)
+    }
+    #[inline(always)]
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: f32x16, len: usize) {
+        for (k, &x) in v.to_array().iter().enumerate().take(len) {
+            // SAFETY: the caller promises `len` readable indices and a writable element at each.
+            unsafe { *base.add(usize::from(*index.add(k))) = x };
+        }
+    }
 
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
@@ -119,6 +135,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn select(self, mask: f32x16, yes: f32x16, no: f32x16) -> f32x16 {
         mask.bitselect(yes, no)
+    }
+    #[inline(always)]
+    fn count_nonzero(self, a: f32x16) -> usize {
+        a.to_array().into_iter().map(|x| usize::from(x != 0.0)).sum()
     }
     #[inline(always)]
     fn sum(self, a: f32x16) -> f32 {

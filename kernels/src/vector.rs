@@ -1,0 +1,352 @@
+//! `a = phi(W r + U x + b)`, `r' = max(a, 0)` with one lane: one time step of a range of neurons, where r is a vector.
+//!
+//! With one lane there is nothing to vectorise over but the entries of a row: their states are gathered. Sixteen rows
+//! are summed side by side, then folded together into one vector of z, so that short rows cost no fold of their own.
+//! The states stay in a near cache; values and indices stream by once, and what moves them is the roof.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::activation::{Activation, Phi, with_phi};
+use crate::blocks::{load, store};
+use crate::columns::Columns;
+use crate::compressed::{BLOCK, Compressed};
+use crate::isa::Isa;
+use crate::pattern::Pattern;
+use crate::simd::{Kernel, Simd, WIDTH};
+
+/// Where a matrix has entries, row by row.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// Column indices of four bytes.
+    Pattern(&'a Pattern),
+    /// Column indices of two bytes.
+    Compressed(&'a Compressed),
+}
+
+/// A sparse matrix by rows, and the vector that it multiplies.
+#[derive(Clone, Copy, Debug)]
+pub struct RowProduct<'a> {
+    /// Where the matrix has entries.
+    pub rows: Rows<'a>,
+    /// Its values, `[nnz]`.
+    pub values: &'a [f32],
+    /// The vector, `[cols]`.
+    pub states: &'a [f32],
+}
+
+/// A range of rows of a sparse matrix by columns, and the vector that it multiplies, of which most is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct EventProduct<'a> {
+    /// The matrix; its rows are those of the call.
+    pub columns: &'a Columns,
+    /// The vector, `[cols]`.
+    pub states: &'a [f32],
+    /// Where the vector counts, rising; see [`list_nonzero`]. What it is elsewhere is not read.
+    pub active: &'a [u32],
+}
+
+/// W r.
+#[derive(Clone, Copy, Debug)]
+pub enum Recurrent<'a> {
+    /// r is zero (the first step).
+    Zero,
+    /// Every entry of W is multiplied.
+    Full(RowProduct<'a>),
+    /// Only the columns of active neurons are.
+    Events(EventProduct<'a>),
+}
+
+/// What one call of [`forward_vector`] computes.
+#[derive(Clone, Copy, Debug)]
+pub struct ForwardVector<'a> {
+    /// The rows to compute.
+    pub rows: &'a Range<usize>,
+    /// W and r.
+    pub recurrent: Recurrent<'a>,
+    /// U and x; `None` without input.
+    pub input: Option<RowProduct<'a>>,
+    /// b, one for each row of the whole matrix.
+    pub bias: &'a [f32],
+    /// phi.
+    pub activation: Activation,
+}
+
+/// Entries of a row of a [`Pattern`] below which they are added one by one: filling a vector would cost more. Such are
+/// the rows of U.
+const SHORT: usize = 8;
+
+impl RowProduct<'_> {
+    /// The door: panics unless the shapes agree.
+    fn check(&self, rows: &Range<usize>) {
+        let (count, cols, nnz) = match self.rows {
+            Rows::Pattern(pattern) => (pattern.rows(), pattern.cols(), pattern.nnz()),
+            Rows::Compressed(compressed) => (compressed.rows(), compressed.cols(), compressed.nnz()),
+        };
+        assert!(rows.start <= rows.end && rows.end <= count, "rows {rows:?} of {count}");
+        assert_eq!(self.values.len(), nnz, "one value an entry");
+        assert_eq!(self.states.len(), cols, "one state a column");
+    }
+}
+
+/// `a[i] = phi(Σ_j W[i,j] r[j] + Σ_k U[i,k] x[k] + b[i])` for i in `rows`, and, where asked for,
+/// `rates[i] = max(a[i], 0)` (NaN stays NaN).
+///
+/// `activations` and `rates` are `[rows.len()]`. A row's result depends on nothing but the row and on how W is given:
+/// any cut into ranges gives the same bits. [`Recurrent::Full`] and [`Recurrent::Events`] add in different orders and so
+/// agree to rounding, for finite values: the second multiplies no inactive state, the first does, and 0 · ∞ is NaN.
+///
+/// # Panics
+/// If a shape does not fit, or an active neuron is no column.
+pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], rates: Option<&mut [f32]>) {
+    let rows = call.rows;
+    match &call.recurrent {
+        Recurrent::Zero => {}
+        Recurrent::Full(product) => product.check(rows),
+        Recurrent::Events(product) => {
+            assert_eq!(product.columns.rows(), rows, "the rows of the columns");
+            assert_eq!(product.states.len(), product.columns.cols(), "one state a column");
+        }
+    }
+    if let Some(input) = &call.input {
+        input.check(rows);
+    }
+    assert!(rows.start <= rows.end && rows.end <= call.bias.len(), "one bias a row");
+    assert_eq!(activations.len(), rows.len(), "one activation a row");
+    assert!(rates.as_ref().is_none_or(|rates| rates.len() == rows.len()), "one rate a row");
+    with_phi!(call.activation, P => isa.run(Forward::<P> { call, phi: PhantomData, activations, rates }));
+}
+
+struct Forward<'a, 'b, P> {
+    call: &'a ForwardVector<'a>,
+    phi: PhantomData<P>,
+    activations: &'b mut [f32],
+    rates: Option<&'b mut [f32]>,
+}
+
+impl<P: Phi> Kernel for Forward<'_, '_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let call = self.call;
+        let (start, len) = (call.rows.start, call.rows.len());
+        for first in (0..len).step_by(WIDTH) {
+            let count = WIDTH.min(len - first);
+            let rows = start + first..start + first + count;
+            let mut z = load(s, call.bias, start + first, count);
+            if let Some(input) = &call.input {
+                // SAFETY: `forward_vector` checked the product against all rows.
+                z = s.add(z, unsafe { sixteen_rows(s, input, rows.clone()) });
+            }
+            if let Recurrent::Full(product) = &call.recurrent {
+                // SAFETY: as above.
+                z = s.add(z, unsafe { sixteen_rows(s, product, rows) });
+            }
+            if let Recurrent::Events(_) = &call.recurrent {
+                store(s, self.activations, first, count, z);
+            } else {
+                self.finish(s, first, count, z);
+            }
+        }
+        if let Recurrent::Events(product) = &call.recurrent {
+            // SAFETY: `forward_vector` made sure that the columns have as many rows as there are activations.
+            unsafe { add_columns(s, product, self.activations) };
+            for first in (0..len).step_by(WIDTH) {
+                let count = WIDTH.min(len - first);
+                let z = load(s, self.activations, first, count);
+                self.finish(s, first, count, z);
+            }
+        }
+    }
+}
+
+impl<P: Phi> Forward<'_, '_, P> {
+    /// From z to activations and rates, for up to sixteen rows.
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, s: S, first: usize, count: usize, z: S::V) {
+        let a = P::apply(s, z);
+        store(s, self.activations, first, count, a);
+        if let Some(rates) = &mut self.rates {
+            store(s, rates, first, count, s.max(a, s.splat(0.0)));
+        }
+    }
+}
+
+/// Σ_k w[k] x[k] of up to sixteen rows, one a lane, then zeros.
+///
+/// # Safety
+/// `product` passed its [`RowProduct::check`], and the rows are its own.
+#[inline(always)]
+unsafe fn sixteen_rows<S: Simd>(s: S, product: &RowProduct, rows: Range<usize>) -> S::V {
+    let mut sums = [s.splat(0.0); WIDTH];
+    let mut short = [0.0f32; WIDTH];
+    let first = rows.start;
+    for row in rows {
+        let k = row - first;
+        match product.rows {
+            Rows::Pattern(pattern) => {
+                let entries = pattern.entries(row);
+                let (values, indices) = (&product.values[entries.clone()], &pattern.indices()[entries]);
+                if indices.len() < SHORT {
+                    for (&w, &col) in values.iter().zip(indices) {
+                        short[k] += w * product.states[col as usize];
+                    }
+                } else {
+                    // SAFETY: a pattern's indices are below its columns, and there are as many states.
+                    let parts = unsafe { segment(s, [s.splat(0.0); 4], values, indices, product.states.as_ptr()) };
+                    sums[k] = fold(s, parts);
+                }
+            }
+            Rows::Compressed(compressed) => {
+                let mut parts = [s.splat(0.0); 4];
+                for (block, entries) in compressed.segments(row).enumerate() {
+                    let (values, offsets) = (&product.values[entries.clone()], &compressed.offsets()[entries]);
+                    // SAFETY: an offset plus the start of its block is below the columns, and there are as many states.
+                    unsafe {
+                        let states = product.states.as_ptr().wrapping_add(block * BLOCK);
+                        parts = segment(s, parts, values, offsets, states);
+                    }
+                }
+                sums[k] = fold(s, parts);
+            }
+        }
+    }
+    let short = load(s, &short, 0, WIDTH);
+    s.add(s.sums(sums), short)
+}
+
+/// An index of a state.
+trait Index: Copy {
+    /// # Safety
+    /// `index` is valid for reading `len` (0 to 16) indices, `states` for reading at each of them.
+    unsafe fn gather<S: Simd>(s: S, states: *const f32, index: *const Self, len: usize) -> S::V;
+}
+
+impl Index for u32 {
+    #[inline(always)]
+    unsafe fn gather<S: Simd>(s: S, states: *const f32, index: *const Self, len: usize) -> S::V {
+        // SAFETY: as the caller promises.
+        unsafe { s.gather(states, index, len) }
+    }
+}
+
+impl Index for u16 {
+    #[inline(always)]
+    unsafe fn gather<S: Simd>(s: S, states: *const f32, index: *const Self, len: usize) -> S::V {
+        // SAFETY: as the caller promises.
+        unsafe { s.gather_short(states, index, len) }
+    }
+}
+
+/// Adds the entries of one segment of a row to four partial sums, which hide the latency of the multiply-add.
+///
+/// # Safety
+/// There are as many indices as values, and `states` can be read at each index.
+#[inline(always)]
+unsafe fn segment<S: Simd, I: Index>(
+    s: S,
+    mut parts: [S::V; 4],
+    values: &[f32],
+    indices: &[I],
+    states: *const f32,
+) -> [S::V; 4] {
+    let (values, indices, len) = (values.as_ptr(), indices.as_ptr(), values.len());
+    // SAFETY: at most `len` values and indices are read; the indices are as the caller promises.
+    unsafe {
+        let mut at = 0;
+        while at + 4 * WIDTH <= len {
+            for (k, part) in parts.iter_mut().enumerate() {
+                let at = at + k * WIDTH;
+                *part = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), *part);
+            }
+            at += 4 * WIDTH;
+        }
+        let mut k = 0;
+        while at + WIDTH <= len {
+            parts[k] = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), parts[k]);
+            at += WIDTH;
+            k += 1;
+        }
+        let rest = len - at;
+        if rest > 0 {
+            let x = I::gather(s, states, indices.add(at), rest);
+            parts[3] = s.mul_add(s.load_first(values.add(at), rest), x, parts[3]);
+        }
+    }
+    parts
+}
+
+#[inline(always)]
+fn fold<S: Simd>(s: S, parts: [S::V; 4]) -> S::V {
+    s.add(s.add(parts[0], parts[1]), s.add(parts[2], parts[3]))
+}
+
+/// `z[i] += Σ_j W[i,j] r[j]` over the active j, in their order: a row's sum does not depend on which rows are with it.
+///
+/// # Safety
+/// `z` has as many elements as the columns have rows.
+#[inline(always)]
+unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
+    let columns = product.columns;
+    let z = z.as_mut_ptr();
+    for &col in product.active {
+        let state = s.splat(product.states[col as usize]);
+        let entries = columns.entries(col as usize);
+        let (values, targets) = (&columns.values()[entries.clone()], &columns.targets()[entries]);
+        let len = values.len();
+        let (values, targets) = (values.as_ptr(), targets.as_ptr());
+        // SAFETY: there are `len` values and targets; the targets of a column are different and below the number of
+        // rows, so that each element of `z` that is read is written once before it is read again.
+        unsafe {
+            let mut at = 0;
+            while at + WIDTH <= len {
+                let sum = s.gather_short(z, targets.add(at), WIDTH);
+                let sum = s.mul_add(s.load(values.add(at)), state, sum);
+                s.scatter_short(z, targets.add(at), sum, WIDTH);
+                at += WIDTH;
+            }
+            let rest = len - at;
+            if rest > 0 {
+                let sum = s.gather_short(z, targets.add(at), rest);
+                let sum = s.mul_add(s.load_first(values.add(at), rest), state, sum);
+                s.scatter_short(z, targets.add(at), sum, rest);
+            }
+        }
+    }
+}
+
+struct CountNonzero<'a>(&'a [f32]);
+
+impl Kernel for CountNonzero<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> usize {
+        let mut count = 0;
+        for start in (0..self.0.len()).step_by(WIDTH) {
+            count += s.count_nonzero(load(s, self.0, start, WIDTH.min(self.0.len() - start)));
+        }
+        count
+    }
+}
+
+/// How many elements are not 0. NaN is not 0.
+pub fn count_nonzero(isa: Isa, x: &[f32]) -> usize {
+    isa.run(CountNonzero(x))
+}
+
+/// Writes the places of the elements that are not 0, rising, to the front of `list`, and says how many they are.
+///
+/// # Panics
+/// If `list` is shorter than `x`, or `x` has more than 2^32 elements.
+pub fn list_nonzero(x: &[f32], list: &mut [u32]) -> usize {
+    assert!(x.len() <= list.len() && u32::try_from(x.len()).is_ok(), "room for the place of every element");
+    let mut count = 0;
+    for (&x, place) in x.iter().zip(0u32..) {
+        // written in any case: which elements are 0 cannot be foretold
+        list[count] = place;
+        count += usize::from(x != 0.0);
+    }
+    count
+}

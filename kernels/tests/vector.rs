@@ -1,0 +1,328 @@
+//! The products of one lane against plain f64 loops, on every instruction set of this machine.
+//!
+//! Bound: |got - want| ≤ c·eps·(k+1)·Σ|a||b| for sums of k products; exact on small integers. Outputs are poisoned with
+//! NaN before each call.
+
+use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, count_nonzero};
+use daleian_kernels::{EventProduct, ForwardVector, Recurrent, RowProduct, Rows, forward_vector, list_nonzero};
+use proptest::prelude::*;
+
+const EPS: f64 = f32::EPSILON as f64;
+
+/// A small generator of its own, so that the test does not depend on a library's stream.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 >> 33
+    }
+    fn below(&mut self, limit: usize) -> usize {
+        self.next() as usize % limit
+    }
+    fn fill(&mut self, len: usize, exact: bool) -> Aligned {
+        let number = |x: u64| if exact { (x % 9) as f32 - 4.0 } else { x as f32 / (1u64 << 30) as f32 - 1.0 };
+        (0..len).map(|_| number(self.next())).collect()
+    }
+    /// Rows with the numbers of entries in `lengths`, in turn.
+    fn pattern(&mut self, rows: usize, cols: usize, lengths: &[usize]) -> Pattern {
+        let (mut indptr, mut indices) = (vec![0], Vec::new());
+        for row in 0..rows {
+            let wanted = lengths[row % lengths.len()].min(cols);
+            let mut picked = std::collections::BTreeSet::new();
+            while picked.len() < wanted {
+                picked.insert(self.below(cols) as u32);
+            }
+            indices.extend(picked);
+            indptr.push(indices.len());
+        }
+        Pattern::new(rows, cols, indptr, indices).unwrap()
+    }
+}
+
+struct Case {
+    w: Pattern,
+    u: Pattern,
+    weights: Aligned,
+    input_weights: Aligned,
+    bias: Aligned,
+    rates: Aligned,
+    input: Aligned,
+}
+
+impl Case {
+    /// W of `rows` × `cols` with rows of `lengths` entries, U with one to five channels; a share `active` of the rates
+    /// is not 0.
+    fn new(numbers: &mut Numbers, (rows, cols): (usize, usize), lengths: &[usize], active: f64, exact: bool) -> Self {
+        let w = numbers.pattern(rows, cols, lengths);
+        let u = numbers.pattern(rows, 40, &[1, 0, 5, 40]);
+        let (weights, input_weights) = (numbers.fill(w.nnz(), exact), numbers.fill(u.nnz(), exact));
+        let mut rates = numbers.fill(cols, exact);
+        for rate in rates.iter_mut() {
+            if numbers.below(1000) as f64 >= active * 1000.0 {
+                *rate = if numbers.below(2) == 0 { 0.0 } else { -0.0 };
+            } else if *rate == 0.0 {
+                *rate = 3.0;
+            }
+        }
+        let (bias, input) = (numbers.fill(rows, exact), numbers.fill(40, exact));
+        Self { w, u, weights, input_weights, bias, rates, input }
+    }
+
+    /// z of a row, Σ|terms| and the number of terms.
+    fn reference(&self, row: usize) -> (f64, f64, usize) {
+        let b = f64::from(self.bias[row]);
+        let mut sums = (b, b.abs(), 1);
+        for (pattern, values, x) in [(&self.w, &self.weights, &self.rates), (&self.u, &self.input_weights, &self.input)]
+        {
+            for entry in pattern.entries(row) {
+                let term = f64::from(values[entry]) * f64::from(x[pattern.indices()[entry] as usize]);
+                sums = (sums.0 + term, sums.1 + term.abs(), sums.2 + 1);
+            }
+        }
+        sums
+    }
+
+    fn run(&self, isa: Isa, how: How, cut: &[usize], activation: Activation) -> (Aligned, Aligned) {
+        let n = self.w.rows();
+        let (mut a, mut r) = (Aligned::filled(n, f32::NAN), Aligned::filled(n, f32::NAN));
+        let compressed = Compressed::new(&self.w);
+        let mut list = vec![0; self.w.cols()];
+        let count = list_nonzero(&self.rates, &mut list);
+        assert_eq!(count_nonzero(isa, &self.rates), count);
+        let mut start = 0;
+        for end in cut.iter().copied().chain([n]) {
+            let rows = start..end;
+            let full = |rows| Recurrent::Full(RowProduct { rows, values: &self.weights, states: &self.rates });
+            let columns;
+            let recurrent = match how {
+                How::Plain => full(Rows::Pattern(&self.w)),
+                How::Compressed => full(Rows::Compressed(compressed.as_ref().expect("enough entries"))),
+                How::Events => {
+                    columns = Columns::new(&self.w, &self.weights, rows.clone());
+                    Recurrent::Events(EventProduct { columns: &columns, states: &self.rates, active: &list[..count] })
+                }
+            };
+            let input = RowProduct { rows: Rows::Pattern(&self.u), values: &self.input_weights, states: &self.input };
+            let call = ForwardVector { rows: &rows, recurrent, input: Some(input), bias: &self.bias, activation };
+            forward_vector(isa, &call, &mut a[rows.clone()], Some(&mut r[rows.clone()]));
+            start = end;
+        }
+        (a, r)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    Plain,
+    Compressed,
+    Events,
+}
+
+const WAYS: [How; 3] = [How::Plain, How::Compressed, How::Events];
+/// Lengths around every edge of the loops: none, short, one vector, four, and what is left over.
+const LENGTHS: [usize; 14] = [0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 0, 200, 333];
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn every_way_agrees_with_f64() {
+    let mut numbers = Numbers(1);
+    for active in [0.0, 0.1, 1.0] {
+        for (shape, lengths) in [((0, 3), &[0usize][..]), ((1, 1), &[1]), ((17, 9), &[3, 0, 9]), ((61, 500), &LENGTHS)]
+        {
+            let case = Case::new(&mut numbers, shape, lengths, active, false);
+            for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+                let (a, r) = case.run(isa, how, &[], Activation::Identity);
+                for row in 0..shape.0 {
+                    let (want, terms, count) = case.reference(row);
+                    let (got, bound) = (f64::from(a[row]), EPS * (count + 1) as f64 * terms);
+                    assert!((got - want).abs() <= bound, "{how:?} on {isa}, row {row}: {got} is not {want}");
+                    assert_eq!(r[row], a[row].max(0.0), "{how:?} on {isa}, row {row}");
+                }
+            }
+        }
+    }
+}
+
+/// Blocks of columns of unequal width, and their edges.
+#[test]
+fn wide_matrices_are_exact_on_integers() {
+    let mut numbers = Numbers(2);
+    for cols in [65_535, 65_536, 65_537, 70_000, 140_000] {
+        for active in [0.0, 0.1, 1.0] {
+            let mut case = Case::new(&mut numbers, (40, cols), &[100, 0, 300, 33], active, true);
+            // the columns at the edges, in one row
+            let edges: Vec<u32> = [0, 65_535, 65_536, 131_071, 131_072, cols as u32 - 1]
+                .into_iter()
+                .filter(|&col| col < cols as u32)
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            let (mut indptr, mut indices) = case.w.into_parts();
+            indptr.push(indptr[40] + edges.len());
+            indices.extend(edges);
+            case.w = Pattern::new(41, cols, indptr, indices).unwrap();
+            let (mut indptr, indices) = case.u.into_parts();
+            indptr.push(indices.len());
+            case.u = Pattern::new(41, 40, indptr, indices).unwrap();
+            case.weights = numbers.fill(case.w.nnz(), true);
+            case.bias = numbers.fill(41, true);
+            for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+                let (a, _) = case.run(isa, how, &[], Activation::Identity);
+                for row in 0..41 {
+                    assert_eq!(f64::from(a[row]), case.reference(row).0, "{how:?} on {isa}, {cols} columns, row {row}");
+                }
+            }
+        }
+    }
+}
+
+/// As many rows as two bytes can tell apart: the last is reached.
+#[test]
+fn columns_reach_the_last_row() {
+    let (rows, last) = (65_536usize, 65_535usize);
+    let indptr = (0..rows).map(|row| usize::from(row > 0)).chain([3]).collect();
+    let w = Pattern::new(rows, 2, indptr, vec![1, 0, 1]).unwrap();
+    let columns = Columns::new(&w, &[2.0, 3.0, 4.0], 0..rows);
+    for isa in Isa::available() {
+        let mut a = Aligned::filled(rows, f32::NAN);
+        let recurrent = Recurrent::Events(EventProduct { columns: &columns, states: &[0.0, 5.0], active: &[1] });
+        let bias = Aligned::filled(rows, 1.0);
+        let call =
+            ForwardVector { rows: &(0..rows), recurrent, input: None, bias: &bias, activation: Activation::Identity };
+        forward_vector(isa, &call, &mut a, None);
+        assert_eq!((a[0], a[last]), (11.0, 21.0), "{isa}");
+        assert!(a[1..last].iter().all(|&a| a == 1.0), "{isa}");
+    }
+}
+
+proptest! {
+    /// Ranges of rows, as threads would take them, change no bit; nor does a row's place among its neighbours.
+    #[test]
+    fn any_cut_gives_the_same_bits(seed: u64, mut cut in prop::collection::vec(0usize..=61, 0..5), active in 0.0f64..1.0) {
+        cut.sort_unstable();
+        let case = Case::new(&mut Numbers(seed), (61, 500), &LENGTHS, active, false);
+        for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+            let whole = case.run(isa, how, &[], Activation::Tanh);
+            let parts = case.run(isa, how, &cut, Activation::Tanh);
+            prop_assert_eq!((bits(&whole.0), bits(&whole.1)), (bits(&parts.0), bits(&parts.1)), "{:?} on {}", how, isa);
+        }
+    }
+}
+
+/// A NaN that a neuron sends is active, and reaches those that it reaches, and no other.
+#[test]
+fn nan_is_not_hidden() {
+    let mut numbers = Numbers(3);
+    let mut case = Case::new(&mut numbers, (61, 500), &LENGTHS, 0.1, false);
+    case.rates[123] = f32::NAN;
+    for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+        let (a, r) = case.run(isa, how, &[30], Activation::Tanh);
+        for row in 0..61 {
+            let reached = case.w.row(row).contains(&123);
+            assert_eq!((a[row].is_nan(), r[row].is_nan()), (reached, reached), "{how:?} on {isa}, row {row}");
+        }
+    }
+}
+
+#[test]
+fn nothing_sent_leaves_bias_and_input() {
+    let case = Case::new(&mut Numbers(4), (20, 30), &[0], 1.0, true);
+    for isa in Isa::available() {
+        let mut a = Aligned::filled(20, f32::NAN);
+        let call = ForwardVector {
+            rows: &(0..20),
+            recurrent: Recurrent::Zero,
+            input: None,
+            bias: &case.bias,
+            activation: Activation::Identity,
+        };
+        forward_vector(isa, &call, &mut a, None);
+        assert_eq!(a, case.bias);
+    }
+}
+
+#[test]
+fn places_of_what_is_not_zero() {
+    let x = [0.0, 1.0, -0.0, f32::NAN, 0.0, f32::MIN_POSITIVE / 2.0, -2.0];
+    let mut list = [9; 7];
+    assert_eq!(list_nonzero(&x, &mut list), 4);
+    assert_eq!(list[..4], [1, 3, 5, 6]);
+    for isa in Isa::available() {
+        assert_eq!(count_nonzero(isa, &x), 4, "{isa}");
+        for len in [0, 15, 16, 17, 40] {
+            assert_eq!(count_nonzero(isa, &vec![-0.5; len]), len, "{isa}");
+        }
+    }
+}
+
+mod contracts {
+    use super::*;
+
+    fn call(values: usize, states: usize, bias: usize, out: usize) {
+        let pattern = Pattern::dense(2, 3);
+        let product =
+            RowProduct { rows: Rows::Pattern(&pattern), values: &vec![0.0; values], states: &vec![0.0; states] };
+        let call = ForwardVector {
+            rows: &(0..2),
+            recurrent: Recurrent::Full(product),
+            input: None,
+            bias: &vec![0.0; bias],
+            activation: Activation::Identity,
+        };
+        forward_vector(Isa::available()[0], &call, &mut vec![0.0; out], None);
+    }
+
+    #[test]
+    fn the_right_shapes_are_right() {
+        call(6, 3, 2, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "one value an entry")]
+    fn values() {
+        call(5, 3, 2, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "one state a column")]
+    fn states() {
+        call(6, 4, 2, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "one bias a row")]
+    fn bias() {
+        call(6, 3, 1, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "one activation a row")]
+    fn activations() {
+        call(6, 3, 2, 3);
+    }
+
+    fn events(rows: std::ops::Range<usize>, active: &[u32]) {
+        let pattern = Pattern::dense(2, 3);
+        let columns = Columns::new(&pattern, &[0.0; 6], 0..2);
+        let recurrent = Recurrent::Events(EventProduct { columns: &columns, states: &[0.0; 3], active });
+        let (bias, activation) = (&[0.0; 2][..], Activation::Identity);
+        let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
+        forward_vector(Isa::available()[0], &call, &mut vec![0.0; rows.len()], None);
+    }
+
+    #[test]
+    #[should_panic(expected = "the rows of the columns")]
+    fn rows_of_the_columns() {
+        events(0..1, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of bounds")]
+    fn active_neurons() {
+        events(0..2, &[3]);
+    }
+}
