@@ -4,6 +4,7 @@
 
 use daleian_kernels::{MAX_LANES, WIDTH};
 
+use super::storage::Storage;
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
 
@@ -29,6 +30,8 @@ pub struct Plan {
     pub forward: Option<Partition>,
     /// The rows of Wᵀ, cut for threads.
     pub backward: Option<Partition>,
+    /// Which states are kept, and which tiles share memory; `None` where nothing runs backward.
+    pub storage: Option<Storage>,
 }
 
 /// Gradients that tiles running apart may take in all, in bytes.
@@ -39,8 +42,9 @@ const SHARED_WORK: usize = 1 << 20;
 const PARTS: usize = 64;
 
 impl Plan {
-    /// The plan for batches of `batch` samples; `transposed` (of W) is left out where nothing runs backward.
-    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, batch: usize) -> Self {
+    /// The plan for batches of `batch` samples; `transposed` (of W) and `storage` are left out where nothing runs
+    /// backward.
+    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, storage: Option<Storage>, batch: usize) -> Self {
         let tiles = cut(batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
@@ -50,7 +54,7 @@ impl Plan {
         let forward = shared.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
         let backward = transposed.filter(|_| shared);
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
-        Self { tiles, apart, forward, backward }
+        Self { tiles, apart, forward, backward, storage }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
-use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
-use daleian::{Error, Isa, Result};
+use daleian::train::{Ending, MemoryEstimate, Report, Resources, Run, RunConfig, names, presets};
+use daleian::{Error, Result};
 
 use super::args::{self, Train};
 use super::progress::Progress;
@@ -17,7 +17,7 @@ pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
     let config = config(&args)?;
     if args.dry_run {
-        let memory = config.memory()?;
+        let memory = config.memory_within(args.memory_limit)?;
         if args.json {
             print_json(&memory)?
         } else {
@@ -27,7 +27,8 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
     let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.resume));
     let stop = stop_flag()?;
-    match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
+    let resources = Resources { isa, memory_limit: args.memory_limit };
+    match on_threads(args.threads, || train(config, &out, args.resume, resources, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -49,22 +50,28 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
 }
 
-fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
-    let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
+fn train(config: RunConfig, out: &Path, resume: bool, resources: Resources, stop: &AtomicBool) -> Result<Ending> {
+    let mut tell = |memory: &MemoryEstimate| {
+        say(format_args!("memory: about {} at the peak", size(memory.total)));
+        if let Some(kept) = kept(memory) {
+            say(format_args!("{kept}"));
+        }
+    };
     let mut run = match resume {
-        true => Run::resume_with(config, out, isa, &mut tell)?,
-        false => Run::create_with(config, out, isa, &mut tell)?,
+        true => Run::resume_with(config, out, resources, &mut tell)?,
+        false => Run::create_with(config, out, resources, &mut tell)?,
     };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
     }
     let wiring = run.trainer().network().wiring();
     say(format_args!(
-        "{}: {} neurons, {} synapses, {} epochs, {isa}, {} threads, into {}",
+        "{}: {} neurons, {} synapses, {} epochs, {}, {} threads, into {}",
         run.config().name,
         wiring.neurons(),
         wiring.recurrent().nnz(),
         run.config().epochs,
+        resources.isa,
         rayon::current_num_threads(),
         out.display()
     ));
@@ -137,6 +144,7 @@ fn again(args: &Train, out: &Path) -> String {
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
+    words.extend(args.memory_limit.map(|bytes| format!("--memory-limit {bytes}")));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));
     words.extend(args.contradictions.map(|what| format!("--contradictions {what:?}").to_lowercase()));
     words.push(format!("--out {}", quoted(&out.to_string_lossy())));
@@ -153,7 +161,20 @@ fn quoted(word: &str) -> String {
 fn account(memory: &MemoryEstimate) -> String {
     let mut rows: Vec<(&str, String)> = memory.parts().map(|(what, bytes)| (what, size(bytes))).into();
     rows.push(("total", size(memory.total)));
-    table(&rows)
+    rows.extend(memory.limit.map(|limit| ("limit", size(limit))));
+    let table = table(&rows);
+    kept(memory).map_or(table.clone(), |kept| format!("{table}\n{kept}"))
+}
+
+/// Which states are kept, where it is not all of them.
+fn kept(memory: &MemoryEstimate) -> Option<String> {
+    let twice = (memory.segments > 1).then(|| {
+        format!("{} of {} steps are computed twice, in {} segments", memory.steps_twice, memory.steps, memory.segments)
+    });
+    let turns = (memory.tiles_in_turn > 1)
+        .then(|| format!("{} tiles of a batch take turns in the same memory", memory.tiles_in_turn));
+    let parts: Vec<String> = twice.into_iter().chain(turns).collect();
+    (!parts.is_empty()).then(|| format!("to save memory, {}", parts.join("; ")))
 }
 
 /// Bytes for a person.

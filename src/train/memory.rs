@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::RunConfig;
-use super::run::keeps_start;
-use crate::bptt::BpttMemory;
+use super::TrainSettings;
+use crate::bptt::{BpttMemory, Storage};
+use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::optim::Optimizer;
 use crate::sparse::Pattern;
@@ -30,7 +30,8 @@ pub struct MemoryEstimate {
     pub moments: u64,
     /// The recurrent and readout weights by presynaptic neuron: rows, places and values.
     pub transposed: u64,
-    /// States of every step of a batch, `steps · neurons · lanes · 4`; lanes are samples rounded up to 16.
+    /// States of every step of a batch, `steps · neurons · lanes · 4`, or as much of it as is kept under a limit; lanes
+    /// are samples rounded up to 16.
     pub states: u64,
     /// Rates of two steps and derivatives of a few.
     pub rates: u64,
@@ -44,31 +45,76 @@ pub struct MemoryEstimate {
     pub program: u64,
     /// All of it.
     pub total: u64,
+    /// What `total` may be at most, where that was asked for.
+    pub limit: Option<u64>,
+    /// Time steps of a sample.
+    pub steps: usize,
+    /// Segments of time: the states of one are kept at a time, the states of all but the last computed twice.
+    pub segments: usize,
+    /// Time steps that are computed twice.
+    pub steps_twice: usize,
+    /// Tiles of a batch that take turns in the same memory for their states.
+    pub tiles_in_turn: usize,
 }
 
 impl MemoryEstimate {
-    /// For a run of `config` whose network has this wiring.
-    pub(super) fn new(config: &RunConfig, wiring: &Wiring, data: &Data) -> Self {
-        let trainable = config.settings().trainable(wiring);
+    /// Of training a network with this wiring, beside `others` bytes of what it was built from, and which states to
+    /// keep so that all of it is within the limit.
+    ///
+    /// # Errors
+    /// If the limit cannot be met: with what could.
+    pub(super) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<(Self, Storage)> {
+        let (batch, steps) = (settings.batch, data.train().steps());
+        let whole = Storage::whole(wiring, batch, steps);
+        let fits = |storage: Storage| (Self::new(settings, others, wiring, data, &storage), storage);
+        let Some(limit) = settings.memory_limit else { return Ok(fits(whole)) };
+        let (all, _) = fits(whole);
+        let rest = all.total.saturating_sub(all.states).saturating_sub(all.rates);
+        let storage = limit.checked_sub(rest).and_then(|room| Storage::within(wiring, batch, steps, room));
+        storage.map(fits).ok_or_else(|| {
+            let least = fits(Storage::least(wiring, batch, steps)).0;
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let problem = format!(
+                "{} MiB, but at least {} MiB would be needed ({} MiB for network, optimizer and gradients, {} MiB for {} \
+                 steps of {batch} samples, most computed twice, {} MiB for data and the rest); that limit, or a smaller \
+                 `batch`, would be right",
+                limit >> 20,
+                mib(least.total),
+                mib(least.synapses + least.parameters + least.gradients + least.moments + least.transposed),
+                mib(least.states + least.rates + least.batch + least.evaluation),
+                steps,
+                mib(least.data + least.program),
+            );
+            Error::setting("--memory-limit", problem)
+        })
+    }
+
+    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: &Storage) -> Self {
+        let trainable = settings.trainable(wiring);
         let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
-        let step = BpttMemory::new(wiring, config.loss, config.batch, train.steps(), Some(&trainable));
-        let test_batch = config.batch.min(test.samples());
-        let start = if keeps_start(config) { bytes(&[ParameterName::RecurrentWeights]) } else { 0 };
+        let loss = settings.objective.loss;
+        let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, storage);
+        let test_batch = settings.batch.min(test.samples());
         let mut out = Self {
             synapses: pattern(wiring.recurrent()) + pattern(wiring.input()) + pattern(wiring.readout()),
-            parameters: bytes(&ParameterName::ALL) + start,
+            parameters: bytes(&ParameterName::ALL) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
-            moments: Optimizer::moments_of(config.optimizer) as u64 * bytes(&trainable),
+            moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
             transposed: step.transposed,
             states: step.states,
             rates: step.rates,
             batch: step.batch,
-            evaluation: BpttMemory::new(wiring, config.loss, test_batch, test.steps(), None).total(),
+            evaluation: BpttMemory::new(wiring, loss, test_batch, test.steps(), None).total(),
             data: (train.bytes() + test.bytes()) as u64,
             program: PROGRAM,
             total: 0,
+            limit: settings.memory_limit,
+            steps: train.steps(),
+            segments: storage.segments.count(),
+            steps_twice: storage.segments.twice(),
+            tiles_in_turn: storage.in_turn,
         };
         out.total = out.parts().iter().fold(0, |total, (_, bytes)| total.saturating_add(*bytes));
         out

@@ -18,4 +18,5 @@ pub use gradient_file::save_gradient;
 pub use memory::MemoryEstimate;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
+pub use setup::Resources;
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

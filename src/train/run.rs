@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use daleian_kernels::{Aligned, Isa};
+use daleian_kernels::Aligned;
 use serde::Serialize;
 
 use super::metrics::{self, Row};
-use super::{MemoryEstimate, Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
+use super::{MemoryEstimate, Position, Resources, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
 use crate::error::{Error, Result};
 use crate::files::{remove_stale, write_atomic};
 use crate::network::{InitWeights, init};
@@ -119,9 +119,10 @@ impl Run {
     /// A new run in `folder`, which is made if it is not there.
     ///
     /// # Errors
-    /// If a setting or input is wrong, or if the folder already holds a run: nothing in it is touched then.
-    pub fn create(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::create_with(config, folder, isa, &mut |_| ())
+    /// If a setting or input is wrong, if the memory limit cannot be met, or if the folder already holds a run: nothing
+    /// in it is touched then.
+    pub fn create(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::create_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`create`](Self::create); `tell` hears what memory the run will take, before anything large is allocated.
@@ -131,7 +132,7 @@ impl Run {
     pub fn create_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         if folder.join(names::CONFIG).exists() {
@@ -146,7 +147,7 @@ impl Run {
             };
             return Err(Error::content(folder, problem));
         }
-        let (trainer, ids) = config.prepare(isa, tell)?;
+        let (trainer, ids) = config.prepare(resources.into(), tell)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
@@ -165,13 +166,13 @@ impl Run {
     }
 
     /// Goes on with the run in `folder` from its last checkpoint. Only the number of epochs may differ from the
-    /// configuration that it began with.
+    /// configuration that it began with; the instruction set and the memory limit are not part of it.
     ///
     /// # Errors
     /// If there is no run, if it is of another configuration, if its checkpoint cannot be read, or if it has done
     /// more epochs than the configuration asks for.
-    pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::resume_with(config, folder, isa, &mut |_| ())
+    pub fn resume(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::resume_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`resume`](Self::resume); `tell` hears what memory the run will take, before anything large is allocated.
@@ -181,7 +182,7 @@ impl Run {
     pub fn resume_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         if !folder.join(names::CONFIG).exists() {
@@ -194,7 +195,8 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         clear_stale(folder)?;
-        let trainer = config.trainer_with(isa, tell)?;
+        let resources = resources.into();
+        let trainer = config.trainer_with(resources, tell)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
         let checkpoint = checkpoint::read(&path)?;
@@ -205,6 +207,7 @@ impl Run {
         let before = checkpoint.instruction_sets.join(", ");
         run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
         run.history.instruction_sets.dedup();
+        let isa = resources.isa;
         if before != isa.name() {
             run.warning = Some(format!(
                 "the run went so far with {before} instructions and goes on with {isa}: results will differ in the \

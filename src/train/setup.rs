@@ -4,11 +4,12 @@ use std::path::Path;
 
 use daleian_kernels::Isa;
 
+use super::run::keeps_start;
 use super::{MemoryEstimate, RunConfig, TrainSettings, Trainer};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
 use crate::error::Result;
-use crate::network::{Network, Wiring};
+use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
 use crate::task::Data;
 
 impl RunConfig {
@@ -28,7 +29,7 @@ impl RunConfig {
         Objective { loss: self.loss, l2_weights: self.penalty.l2_weights, l2_rates: self.penalty.l2_rates }
     }
 
-    /// How to train.
+    /// How to train, with as much memory as it takes.
     pub fn settings(&self) -> TrainSettings {
         TrainSettings {
             seed: self.seed,
@@ -39,6 +40,7 @@ impl RunConfig {
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             frozen: self.frozen.clone(),
+            memory_limit: None,
         }
     }
 
@@ -46,8 +48,8 @@ impl RunConfig {
     ///
     /// # Errors
     /// If a file or a setting is wrong.
-    pub fn trainer(&self, isa: Isa) -> Result<Trainer> {
-        self.trainer_with(isa, &mut |_| ())
+    pub fn trainer(&self, resources: impl Into<Resources>) -> Result<Trainer> {
+        self.trainer_with(resources, &mut |_| ())
     }
 
     /// As [`trainer`](Self::trainer); `tell` hears what memory training will take, before parameters or states are
@@ -55,25 +57,32 @@ impl RunConfig {
     ///
     /// # Errors
     /// As [`trainer`](Self::trainer).
-    pub fn trainer_with(&self, isa: Isa, tell: &mut dyn FnMut(&MemoryEstimate)) -> Result<Trainer> {
-        Ok(self.prepare(isa, tell)?.0)
+    pub fn trainer_with(
+        &self,
+        resources: impl Into<Resources>,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Trainer> {
+        Ok(self.prepare(resources.into(), tell)?.0)
     }
 
     /// The trainer, and the ids of the neurons where they come from a file.
     pub(super) fn prepare(
         &self,
-        isa: Isa,
+        resources: Resources,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<(Trainer, Option<Vec<String>>)> {
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let (input, readout) = ((channels, self.input), (outputs, self.readout));
-        tell(&MemoryEstimate::new(self, &Wiring::new(&connectome, self.cell, input, readout)?, &data));
+        let (input, readout) = self.ends(&data);
+        let settings = self.settings_within(resources.memory_limit);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        let others = self.start_bytes(&wiring);
+        tell(&MemoryEstimate::plan(&settings, others, &wiring, &data)?.0);
+        drop(wiring);
         let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
         let ids = connectome.ids().map(<[String]>::to_vec);
         // its weights are of no more use
         drop(connectome);
-        Ok((Trainer::new(network, data, self.settings(), isa)?, ids))
+        Ok((Trainer::beside(others, network, data, settings, resources.isa)?, ids))
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
@@ -82,14 +91,53 @@ impl RunConfig {
     /// # Errors
     /// If a file or a setting is wrong.
     pub fn memory(&self) -> Result<MemoryEstimate> {
+        self.memory_within(None)
+    }
+
+    /// As [`memory`](Self::memory), where it may be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If a file or a setting is wrong, or the limit cannot be met.
+    pub fn memory_within(&self, limit: Option<u64>) -> Result<MemoryEstimate> {
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let wiring = Wiring::new(&connectome, self.cell, (channels, self.input), (outputs, self.readout))?;
-        Ok(MemoryEstimate::new(self, &wiring, &data))
+        let (input, readout) = self.ends(&data);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        let settings = self.settings_within(limit);
+        Ok(MemoryEstimate::plan(&settings, self.start_bytes(&wiring), &wiring, &data)?.0)
+    }
+
+    fn settings_within(&self, memory_limit: Option<u64>) -> TrainSettings {
+        TrainSettings { memory_limit, ..self.settings() }
+    }
+
+    /// Bytes of the weights at the start, where a run keeps them.
+    fn start_bytes(&self, wiring: &Wiring) -> u64 {
+        if keeps_start(self) { 4 * wiring.size(ParameterName::RecurrentWeights) as u64 } else { 0 }
+    }
+
+    /// Channels of the input, and outputs, with what the configuration says of them.
+    fn ends(&self, data: &Data) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
+        ((data.train().channels(), self.input), (data.train().outputs(), self.readout))
     }
 
     fn inputs(&self) -> Result<(Connectome, Data)> {
         self.validate()?;
         Ok((self.connectome()?, self.task.load(self.seed, Path::new(""))?))
+    }
+}
+
+/// What a run may use of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// The instruction set of the kernels.
+    pub isa: Isa,
+    /// Bytes that the run may take at its peak: see [`TrainSettings::memory_limit`].
+    pub memory_limit: Option<u64>,
+}
+
+impl From<Isa> for Resources {
+    /// As much memory as it takes.
+    fn from(isa: Isa) -> Self {
+        Self { isa, memory_limit: None }
     }
 }
