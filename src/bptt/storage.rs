@@ -18,16 +18,18 @@ use std::fmt;
 use std::ops::Range;
 
 use daleian_kernels::steps_per_pass;
+use serde::Serialize;
 
 use super::plan::{Lanes, apart, cut};
 use crate::network::Wiring;
 
-/// Segments of time: the states of one are in memory at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Segments of time: the states of one are in memory at a time, and are computed twice, but for the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Segments {
     /// Where they start, ascending from 0.
     starts: Vec<usize>,
     steps: usize,
+    /// States in memory at a time.
     slots: usize,
 }
 
@@ -115,7 +117,7 @@ impl Segments {
 }
 
 /// What a training step keeps in memory. No result depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Storage {
     /// Tiles that go one after the other through the same memory.
     pub in_turn: usize,

@@ -53,8 +53,8 @@ pub fn run(args: Train) -> Result<ExitCode> {
 fn train(config: RunConfig, out: &Path, resume: bool, resources: Resources, stop: &AtomicBool) -> Result<Ending> {
     let mut tell = |memory: &MemoryEstimate| {
         say(format_args!("memory: about {} at the peak", size(memory.total)));
-        if let Some(kept) = kept(memory) {
-            say(format_args!("{kept}"));
+        if memory.storage.segments.count() > 1 {
+            say(format_args!("to save memory, {}", memory.storage));
         }
     };
     let mut run = match resume {
@@ -162,19 +162,7 @@ fn account(memory: &MemoryEstimate) -> String {
     let mut rows: Vec<(&str, String)> = memory.parts().map(|(what, bytes)| (what, size(bytes))).into();
     rows.push(("total", size(memory.total)));
     rows.extend(memory.limit.map(|limit| ("limit", size(limit))));
-    let table = table(&rows);
-    kept(memory).map_or(table.clone(), |kept| format!("{table}\n{kept}"))
-}
-
-/// Which states are kept, where it is not all of them.
-fn kept(memory: &MemoryEstimate) -> Option<String> {
-    let twice = (memory.segments > 1).then(|| {
-        format!("{} of {} steps are computed twice, in {} segments", memory.steps_twice, memory.steps, memory.segments)
-    });
-    let turns = (memory.tiles_in_turn > 1)
-        .then(|| format!("{} tiles of a batch take turns in the same memory", memory.tiles_in_turn));
-    let parts: Vec<String> = twice.into_iter().chain(turns).collect();
-    (!parts.is_empty()).then(|| format!("to save memory, {}", parts.join("; ")))
+    format!("{}\n{}", table(&rows), memory.storage)
 }
 
 /// Bytes for a person.

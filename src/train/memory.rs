@@ -18,7 +18,7 @@ const PROGRAM: u64 = 7 << 20;
 ///
 /// The peak is that of training. Reading an edge list takes up to about 60 bytes an edge for a moment, before the rest
 /// is there, and is not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// Which synapses exist: a column an entry, and row pointers; with those of input and readout.
     pub synapses: u64,
@@ -47,55 +47,44 @@ pub struct MemoryEstimate {
     pub total: u64,
     /// What `total` may be at most, where that was asked for.
     pub limit: Option<u64>,
-    /// Time steps of a sample.
-    pub steps: usize,
-    /// Segments of time: the states of one are kept at a time, the states of all but the last computed twice.
-    pub segments: usize,
-    /// Time steps that are computed twice.
-    pub steps_twice: usize,
-    /// Tiles of a batch that take turns in the same memory for their states.
-    pub tiles_in_turn: usize,
+    /// Which states are kept.
+    pub storage: Storage,
 }
 
 impl MemoryEstimate {
-    /// Of training a network with this wiring, beside `others` bytes of what it was built from, and which states to
-    /// keep so that all of it is within the limit.
+    /// Of training a network with this wiring, beside `others` bytes of what it was built from, with as many states kept
+    /// as the limit allows.
     ///
     /// # Errors
     /// If the limit cannot be met: with what could.
-    pub(super) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<(Self, Storage)> {
+    pub(super) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<Self> {
         let (batch, steps) = (settings.batch, data.train().steps());
-        let whole = Storage::whole(wiring, batch, steps);
-        let fits = |storage: Storage| (Self::new(settings, others, wiring, data, &storage), storage);
-        let Some(limit) = settings.memory_limit else { return Ok(fits(whole)) };
-        let (all, _) = fits(whole);
-        let rest = all.total.saturating_sub(all.states).saturating_sub(all.rates);
+        let with = |storage: Storage| Self::new(settings, others, wiring, data, storage);
+        let whole = with(Storage::whole(wiring, batch, steps));
+        let Some(limit) = settings.memory_limit else { return Ok(whole) };
+        let rest = whole.total.saturating_sub(whole.states).saturating_sub(whole.rates);
         let storage = limit.checked_sub(rest).and_then(|room| Storage::within(wiring, batch, steps, room));
-        storage.map(fits).ok_or_else(|| {
-            let least = fits(Storage::least(wiring, batch, steps)).0;
+        storage.map(with).ok_or_else(|| {
+            let least = with(Storage::least(wiring, batch, steps));
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             let problem = format!(
-                "{} MiB, but at least {} MiB would be needed ({} MiB for network, optimizer and gradients, {} MiB for {} \
-                 steps of {batch} samples, most computed twice, {} MiB for data and the rest); that limit, or a smaller \
-                 `batch`, would be right",
+                "{} MiB, but at least {} MiB would be needed (the fewest states of a batch that can be kept, rates and \
+                 derivatives are {} MiB of it; a smaller `batch` takes less)",
                 limit >> 20,
                 mib(least.total),
-                mib(least.synapses + least.parameters + least.gradients + least.moments + least.transposed),
-                mib(least.states + least.rates + least.batch + least.evaluation),
-                steps,
-                mib(least.data + least.program),
+                mib(least.states.saturating_add(least.rates)),
             );
             Error::setting("--memory-limit", problem)
         })
     }
 
-    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: &Storage) -> Self {
+    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: Storage) -> Self {
         let trainable = settings.trainable(wiring);
         let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
         let loss = settings.objective.loss;
-        let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, storage);
+        let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, &storage);
         let test_batch = settings.batch.min(test.samples());
         let mut out = Self {
             synapses: pattern(wiring.recurrent()) + pattern(wiring.input()) + pattern(wiring.readout()),
@@ -111,10 +100,7 @@ impl MemoryEstimate {
             program: PROGRAM,
             total: 0,
             limit: settings.memory_limit,
-            steps: train.steps(),
-            segments: storage.segments.count(),
-            steps_twice: storage.segments.twice(),
-            tiles_in_turn: storage.in_turn,
+            storage,
         };
         out.total = out.parts().iter().fold(0, |total, (_, bytes)| total.saturating_add(*bytes));
         out

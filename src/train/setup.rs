@@ -76,7 +76,7 @@ impl RunConfig {
         let settings = self.settings_within(resources.memory_limit);
         let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
         let others = self.start_bytes(&wiring);
-        tell(&MemoryEstimate::plan(&settings, others, &wiring, &data)?.0);
+        tell(&MemoryEstimate::plan(&settings, others, &wiring, &data)?);
         drop(wiring);
         let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
         let ids = connectome.ids().map(<[String]>::to_vec);
@@ -103,7 +103,7 @@ impl RunConfig {
         let (input, readout) = self.ends(&data);
         let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
         let settings = self.settings_within(limit);
-        Ok(MemoryEstimate::plan(&settings, self.start_bytes(&wiring), &wiring, &data)?.0)
+        MemoryEstimate::plan(&settings, self.start_bytes(&wiring), &wiring, &data)
     }
 
     fn settings_within(&self, memory_limit: Option<u64>) -> TrainSettings {

@@ -155,7 +155,7 @@ impl Trainer {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;
-        let (_, storage) = MemoryEstimate::plan(&settings, others, &wiring, &data)?;
+        let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
         BpttMemory::with_storage(&wiring, loss, settings.batch, &trainable, &storage).check(
             &wiring,
             settings.batch,
