@@ -5,6 +5,7 @@
 use daleian_kernels::{MAX_LANES, WIDTH};
 use serde::Serialize;
 
+use super::storage::Storage;
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
 
@@ -30,6 +31,8 @@ pub struct Plan {
     pub forward: Option<Partition>,
     /// The rows of Wᵀ, cut for threads.
     pub backward: Option<Partition>,
+    /// Which states are kept, and which tiles share memory; `None` where nothing runs backward.
+    pub storage: Option<Storage>,
 }
 
 /// Gradients that tiles running apart may take in all, in bytes.
@@ -40,8 +43,9 @@ const SHARED_WORK: usize = 1 << 20;
 const PARTS: usize = 64;
 
 impl Plan {
-    /// The plan for batches of `batch` samples; `transposed` (of W) is left out where nothing runs backward.
-    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, batch: usize) -> Self {
+    /// The plan for batches of `batch` samples; `transposed` (of W) and `storage` are left out where nothing runs
+    /// backward.
+    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, storage: Option<Storage>, batch: usize) -> Self {
         let tiles = cut(wiring.neurons(), batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
@@ -51,7 +55,7 @@ impl Plan {
         let forward = shared.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
         let backward = transposed.filter(|_| shared);
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
-        Self { tiles, apart, forward, backward }
+        Self { tiles, apart, forward, backward, storage }
     }
 
     /// What was decided for training on `wiring`, and why.
@@ -160,7 +164,7 @@ mod tests {
             let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
             let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
             let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
-            Plan::new(&wiring, None, batch).summary(&wiring)
+            Plan::new(&wiring, None, None, batch).summary(&wiring)
         };
         let small = summary(4, 20);
         assert_eq!((&small.tiles[..], small.apart, small.rows_cut, small.state_bytes), (&[32][..], false, false, 512));
@@ -185,7 +189,7 @@ mod tests {
         let wiring = wiring.unwrap();
         let transposed = Transposed::new(wiring.recurrent());
         for batch in 1..=16 {
-            let plan = Plan::new(&wiring, Some(&transposed), batch);
+            let plan = Plan::new(&wiring, Some(&transposed), Some(Storage::whole(&wiring, batch, 3)), batch);
             assert_eq!(plan.tiles.len(), 1);
             assert!(!plan.apart && plan.forward.is_none() && plan.backward.is_none());
         }

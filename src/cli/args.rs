@@ -49,6 +49,7 @@ pub enum Command {
   daleian train images --data mnist
   daleian train flip-flop --method conventional
   daleian train fly --dry-run
+  daleian train fly --memory-limit 1GiB --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
   daleian train mine.toml --out runs/mine --resume
   daleian train --from pruned.safetensors --epochs 40 --out runs/pruned
@@ -80,6 +81,9 @@ pub struct Train {
     /// Threads; no result depends on it. Left out: one a core.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,
+    /// Take at most so much memory (4GiB, 512MiB, 2GB, or bytes), by computing time steps twice; no result depends on it.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory_limit: Option<u64>,
     /// Go on from the last checkpoint of the run folder. More epochs than it began with are welcome.
     #[arg(long)]
     pub resume: bool,
@@ -322,6 +326,12 @@ fn whole<T: FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse().map_err(|_| "a whole number, 0 or more, would be right")
 }
 
+/// Bytes, with a unit or without.
+fn bytes(text: &str) -> Result<u64, &'static str> {
+    let size = text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()).filter(|&bytes| bytes > 0);
+    size.ok_or("a size like 4GiB, 512MiB, 2GB or 1000000000 (bytes) would be right")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,5 +340,27 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, want) in [
+            ("4GiB", 4 << 30),
+            ("512MiB", 512 << 20),
+            ("2GB", 2_000_000_000),
+            ("1.5 GiB", 3 << 29),
+            ("100 kB", 100_000),
+            ("16KiB", 16 << 10),
+            ("1TiB", 1 << 40),
+            ("123", 123),
+            ("123B", 123),
+        ] {
+            assert_eq!(bytes(text), Ok(want), "{text}");
+        }
+        for text in
+            ["", " ", "GiB", "-1GiB", "4 GiBs", "1,5GiB", "four", "0", "0GiB", "NaN", "inf", "1e9", "1.2.3MB", "4Gi B"]
+        {
+            assert!(bytes(text).is_err(), "{text} is {:?}", bytes(text));
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
 use daleian::task::TaskSpec;
-use daleian::train::{Ending, MemoryEstimate, Method, Report, Run, RunConfig, Start, names, presets};
-use daleian::{Error, Isa, Result};
+use daleian::train::{Ending, MemoryEstimate, Method, Report, Resources, Run, RunConfig, Start, names, presets};
+use daleian::{Error, Result};
 
 use super::args::{self, Train};
 use super::progress::Progress;
@@ -19,7 +19,7 @@ pub fn run(args: Train) -> Result<ExitCode> {
     let start = args.from.as_ref().filter(|_| !args.resume || args.config.is_none()).map(Start::read).transpose()?;
     let config = config(&args, start.as_ref())?;
     if args.dry_run {
-        let memory = config.memory()?;
+        let memory = config.memory_within(args.memory_limit)?;
         if args.json {
             print_json(&memory)?
         } else {
@@ -39,7 +39,8 @@ pub fn run(args: Train) -> Result<ExitCode> {
         true => start,
         false => Start { moments: None, ..start },
     });
-    match on_threads(args.threads, || train(config, &out, args.resume, start, isa, &stop))? {
+    let resources = Resources { isa, memory_limit: args.memory_limit };
+    match on_threads(args.threads, || train(config, &out, args.resume, start, resources, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -66,25 +67,31 @@ fn train(
     out: &Path,
     resume: bool,
     start: Option<Start>,
-    isa: Isa,
+    resources: Resources,
     stop: &AtomicBool,
 ) -> Result<Ending> {
-    let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
+    let mut tell = |memory: &MemoryEstimate| {
+        say(format_args!("memory: about {} at the peak", size(memory.total)));
+        if memory.storage.segments.count() > 1 {
+            say(format_args!("to save memory, {}", memory.storage));
+        }
+    };
     let mut run = match (resume, start) {
-        (true, _) => Run::resume_with(config, out, isa, &mut tell)?,
-        (false, Some(start)) => Run::create_from_start(config, out, isa, start, &mut tell)?,
-        (false, None) => Run::create_with(config, out, isa, &mut tell)?,
+        (true, _) => Run::resume_with(config, out, resources, &mut tell)?,
+        (false, Some(start)) => Run::create_from_start(config, out, resources, start, &mut tell)?,
+        (false, None) => Run::create_with(config, out, resources, &mut tell)?,
     };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
     }
     let wiring = run.trainer().network().wiring();
     say(format_args!(
-        "{}: {} neurons, {} synapses, {} epochs, {isa}, {} threads, into {}",
+        "{}: {} neurons, {} synapses, {} epochs, {}, {} threads, into {}",
         run.config().name,
         wiring.neurons(),
         wiring.recurrent().nnz(),
         run.config().epochs,
+        resources.isa,
         rayon::current_num_threads(),
         out.display()
     ));
@@ -217,6 +224,7 @@ fn again(args: &Train, out: &Path) -> String {
     words.extend(args.method.map(|method| format!("--method {}", method.name())));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
     words.extend(args.data.as_ref().map(|folder| format!("--data {}", quoted(&folder.to_string_lossy()))));
+    words.extend(args.memory_limit.map(|bytes| format!("--memory-limit {bytes}")));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));
     words.extend(args.contradictions.map(|what| format!("--contradictions {what:?}").to_lowercase()));
     words.push(format!("--out {}", quoted(&out.to_string_lossy())));
@@ -233,7 +241,8 @@ fn quoted(word: &str) -> String {
 fn account(memory: &MemoryEstimate) -> String {
     let mut rows: Vec<(&str, String)> = memory.parts().map(|(what, bytes)| (what, size(bytes))).into();
     rows.push(("total", size(memory.total)));
-    table(&rows)
+    rows.extend(memory.limit.map(|limit| ("limit", size(limit))));
+    format!("{}\n{}", table(&rows), memory.storage)
 }
 
 /// Bytes for a person.

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::bench::caches;
-use crate::bptt::{Plan, PlanSummary};
+use crate::bptt::{Plan, PlanSummary, Storage};
 use crate::error::{Error, Result};
 use crate::network::Wiring;
 use crate::sparse::Transposed;
@@ -133,12 +133,13 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
 
 fn training_on(config: &RunConfig, wiring: &Wiring, data: &Data) -> Training {
     let transposed = Transposed::new(wiring.recurrent());
-    let plan = Plan::new(wiring, Some(&transposed), config.batch).summary(wiring);
+    let storage = Storage::whole(wiring, config.batch, data.train().steps());
+    let plan = Plan::new(wiring, Some(&transposed), Some(storage), config.batch).summary(wiring);
     let cache = caches().into_iter().find(|cache| plan.state_bytes <= cache.bytes);
     Training {
         batch: config.batch,
         steps: data.train().steps(),
-        memory: MemoryEstimate::new(config, wiring, data),
+        memory: config.estimate(None, wiring, data).expect("without a limit there is none to miss"),
         states_fit: cache.as_ref().map_or("memory", |cache| cache.name),
         cache_bytes: cache.map(|cache| cache.bytes),
         plan,

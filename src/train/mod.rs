@@ -23,5 +23,6 @@ pub use memory::MemoryEstimate;
 pub use method::Method;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
+pub use setup::Resources;
 pub use start::{Moments, Start};
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::difference::difference;
 use super::metrics::{self, Row};
-use super::{MemoryEstimate, Position, RunConfig, Start, Summary, Trainer, checkpoint, figures, neurons, start};
+use super::{
+    MemoryEstimate, Position, Resources, RunConfig, Start, Summary, Trainer, checkpoint, figures, neurons, start,
+};
 use crate::error::{Error, Result};
 use crate::files::{remove_stale, write_atomic};
 use crate::network::{InitWeights, Network, init};
@@ -127,9 +129,10 @@ impl Run {
     /// A new run in `folder`, which is made if it is not there.
     ///
     /// # Errors
-    /// If a setting or input is wrong, or if the folder already holds a run: nothing in it is touched then.
-    pub fn create(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::create_with(config, folder, isa, &mut |_| ())
+    /// If a setting or input is wrong, if the memory limit cannot be met, or if the folder already holds a run: nothing
+    /// in it is touched then.
+    pub fn create(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::create_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`create`](Self::create); `tell` hears what memory the run will take, before anything large is allocated.
@@ -139,12 +142,12 @@ impl Run {
     pub fn create_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         match config.read_start()? {
-            Some(start) => Self::create_from_start(config, folder, isa, start, tell),
-            None => Self::begin(config, folder, isa, None, tell),
+            Some(start) => Self::create_from_start(config, folder, resources, start, tell),
+            None => Self::begin(config, folder, resources.into(), None, tell),
         }
     }
 
@@ -167,18 +170,18 @@ impl Run {
     pub fn create_from_start(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         start: Start,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         let whole = std::path::absolute(folder).map_err(|source| Error::io(folder, "find", source))?;
-        Self::begin(config.starting_from(whole.join(names::START)), folder, isa, Some(start), tell)
+        Self::begin(config.starting_from(whole.join(names::START)), folder, resources.into(), Some(start), tell)
     }
 
     fn begin(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: Resources,
         start: Option<Start>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
@@ -195,7 +198,7 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         let notes = start.as_ref().map(|start| (start.config.clone(), start.pruned.clone()));
-        let (trainer, ids) = config.prepare(start, isa, tell)?;
+        let (trainer, ids) = config.prepare(start, resources, tell)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
@@ -218,14 +221,14 @@ impl Run {
     }
 
     /// Goes on with the run in `folder` from its last checkpoint. Only the number of epochs may differ from the
-    /// configuration that it began with. A run that started from a model goes on from its own copy; `start` may be left
-    /// out, or name a model that is still the same.
+    /// configuration that it began with; the instruction set and the memory limit are not part of it. A run that started
+    /// from a model goes on from its own copy; `start` may be left out, or name a model that is still the same.
     ///
     /// # Errors
     /// If there is no run, if it is of another configuration, if its checkpoint cannot be read, or if it has done
     /// more epochs than the configuration asks for.
-    pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::resume_with(config, folder, isa, &mut |_| ())
+    pub fn resume(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::resume_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`resume`](Self::resume); `tell` hears what memory the run will take, before anything large is allocated.
@@ -235,21 +238,22 @@ impl Run {
     pub fn resume_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         if !folder.join(names::CONFIG).exists() {
             return Err(Error::content(folder, "holds no run to resume (no config.toml)"));
         }
+        let resources = resources.into();
         let began_with = RunConfig::read(&folder.join(names::CONFIG))?;
-        let (config, start) = start::own(config, &began_with, folder, isa)?;
+        let (config, start) = start::own(config, &began_with, folder, resources.isa)?;
         if let Some(key) = difference(&config, &began_with).filter(|key| key != "epochs") {
             let problem =
                 format!("holds a run of another configuration (`{key}` differs); it cannot be resumed with this one");
             return Err(Error::content(folder, problem));
         }
         clear_stale(folder)?;
-        let (trainer, _) = config.prepare(start, isa, tell)?;
+        let (trainer, _) = config.prepare(start, resources, tell)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
         let checkpoint = checkpoint::read(&path)?;
@@ -260,6 +264,7 @@ impl Run {
         let before = checkpoint.instruction_sets.join(", ");
         run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
         run.history.instruction_sets.dedup();
+        let isa = resources.isa;
         if before != isa.name() {
             run.warning = Some(format!(
                 "the run went so far with {before} instructions and goes on with {isa}: results will differ in the \

@@ -5,11 +5,12 @@ use std::path::Path;
 use daleian_kernels::Isa;
 
 use super::difference::first_other;
+use super::run::keeps_start;
 use super::{MemoryEstimate, RunConfig, Start, TrainSettings, Trainer, check_shapes};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
 use crate::error::{Error, Result};
-use crate::network::{Network, Wiring};
+use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
 use crate::task::Data;
 
 impl RunConfig {
@@ -29,7 +30,7 @@ impl RunConfig {
         Objective { loss: self.loss, l2_weights: self.penalty.l2_weights, l2_rates: self.penalty.l2_rates }
     }
 
-    /// How to train.
+    /// How to train, with as much memory as it takes.
     pub fn settings(&self) -> TrainSettings {
         TrainSettings {
             seed: self.seed,
@@ -40,6 +41,7 @@ impl RunConfig {
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             frozen: self.frozen.clone(),
+            memory_limit: None,
         }
     }
 
@@ -47,8 +49,8 @@ impl RunConfig {
     ///
     /// # Errors
     /// If a file or a setting is wrong.
-    pub fn trainer(&self, isa: Isa) -> Result<Trainer> {
-        self.trainer_with(isa, &mut |_| ())
+    pub fn trainer(&self, resources: impl Into<Resources>) -> Result<Trainer> {
+        self.trainer_with(resources, &mut |_| ())
     }
 
     /// As [`trainer`](Self::trainer); `tell` hears what memory training will take, before parameters or states are
@@ -56,8 +58,12 @@ impl RunConfig {
     ///
     /// # Errors
     /// As [`trainer`](Self::trainer).
-    pub fn trainer_with(&self, isa: Isa, tell: &mut dyn FnMut(&MemoryEstimate)) -> Result<Trainer> {
-        Ok(self.prepare(self.read_start()?, isa, tell)?.0)
+    pub fn trainer_with(
+        &self,
+        resources: impl Into<Resources>,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Trainer> {
+        Ok(self.prepare(self.read_start()?, resources.into(), tell)?.0)
     }
 
     /// The model that the configuration starts from, if it names one; moments start at zero.
@@ -70,25 +76,30 @@ impl RunConfig {
     pub(super) fn prepare(
         &self,
         start: Option<Start>,
-        isa: Isa,
+        resources: Resources,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<(Trainer, Option<Vec<String>>)> {
         if let Some(start) = start {
             let data = self.data_for(start.network.wiring())?;
-            tell(&MemoryEstimate::new(self, start.network.wiring(), &data));
-            let mut trainer = Trainer::new(start.network, data, self.settings(), isa)?;
+            let others = self.start_bytes(start.network.wiring());
+            let settings = self.settings_within(resources.memory_limit);
+            tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
+            let mut trainer = Trainer::beside(others, start.network, data, settings, resources.isa)?;
             start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
             return Ok((trainer, None));
         }
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let (input, readout) = ((channels, self.input), (outputs, self.readout));
-        tell(&MemoryEstimate::new(self, &Wiring::new(&connectome, self.cell, input, readout)?, &data));
+        let (input, readout) = self.ends(&data);
+        let settings = self.settings_within(resources.memory_limit);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        let others = self.start_bytes(&wiring);
+        tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
+        drop(wiring);
         let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
         let ids = connectome.ids().map(<[String]>::to_vec);
         // its weights are of no more use
         drop(connectome);
-        Ok((Trainer::new(network, data, self.settings(), isa)?, ids))
+        Ok((Trainer::beside(others, network, data, settings, resources.isa)?, ids))
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
@@ -97,14 +108,45 @@ impl RunConfig {
     /// # Errors
     /// If a file or a setting is wrong.
     pub fn memory(&self) -> Result<MemoryEstimate> {
+        self.memory_within(None)
+    }
+
+    /// As [`memory`](Self::memory), where it may be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If a file or a setting is wrong, or the limit cannot be met.
+    pub fn memory_within(&self, limit: Option<u64>) -> Result<MemoryEstimate> {
         if let Some(start) = self.read_start()? {
-            let data = self.data_for(start.network.wiring())?;
-            return Ok(MemoryEstimate::new(self, start.network.wiring(), &data));
+            let wiring = start.network.wiring();
+            let data = self.data_for(wiring)?;
+            return self.estimate(limit, wiring, &data);
         }
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let wiring = Wiring::new(&connectome, self.cell, (channels, self.input), (outputs, self.readout))?;
-        Ok(MemoryEstimate::new(self, &wiring, &data))
+        let (input, readout) = self.ends(&data);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        self.estimate(limit, &wiring, &data)
+    }
+
+    /// What memory training a network with this wiring takes, where it may be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If the limit cannot be met.
+    pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Data) -> Result<MemoryEstimate> {
+        MemoryEstimate::plan(&self.settings_within(limit), self.start_bytes(wiring), wiring, data)
+    }
+
+    fn settings_within(&self, memory_limit: Option<u64>) -> TrainSettings {
+        TrainSettings { memory_limit, ..self.settings() }
+    }
+
+    /// Bytes of the weights at the start, where a run keeps them.
+    fn start_bytes(&self, wiring: &Wiring) -> u64 {
+        if keeps_start(self) { 4 * wiring.size(ParameterName::RecurrentWeights) as u64 } else { 0 }
+    }
+
+    /// Channels of the input, and outputs, with what the configuration says of them.
+    fn ends(&self, data: &Data) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
+        ((data.train().channels(), self.input), (data.train().outputs(), self.readout))
     }
 
     /// The data, for a network that starts with this wiring.
@@ -130,5 +172,21 @@ impl RunConfig {
     fn inputs(&self) -> Result<(Connectome, Data)> {
         self.validate()?;
         Ok((self.connectome()?, self.task.load(self.seed, Path::new(""))?))
+    }
+}
+
+/// What a run may use of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// The instruction set of the kernels.
+    pub isa: Isa,
+    /// Bytes that the run may take at its peak: see [`TrainSettings::memory_limit`].
+    pub memory_limit: Option<u64>,
+}
+
+impl From<Isa> for Resources {
+    /// As much memory as it takes.
+    fn from(isa: Isa) -> Self {
+        Self { isa, memory_limit: None }
     }
 }

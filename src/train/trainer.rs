@@ -3,8 +3,8 @@
 use daleian_kernels::Isa;
 use rayon::prelude::*;
 
-use super::Moments;
-use crate::bptt::{Bptt, LossName, Objective, Outcome, Target, check_memory};
+use super::{MemoryEstimate, Moments};
+use crate::bptt::{Bptt, BpttMemory, LossName, Objective, Outcome, Target, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
@@ -30,10 +30,14 @@ pub struct TrainSettings {
     pub clip_norm: Option<f64>,
     /// Parameters that keep their start.
     pub frozen: Vec<ParameterName>,
+    /// Bytes that training may take at its peak, counted as [`MemoryEstimate`] counts them: where keeping every state
+    /// would take more, steps are computed twice. No result depends on it.
+    pub memory_limit: Option<u64>,
 }
 
 impl TrainSettings {
-    /// Training under Dale's law with a constant learning rate: seed 1, no clipping, nothing frozen.
+    /// Training under Dale's law with a constant learning rate: seed 1, no clipping, nothing frozen, as much memory as
+    /// it takes.
     pub fn new(objective: impl Into<Objective>, batch: usize, optimizer: OptimizerSpec) -> Self {
         Self {
             seed: 1,
@@ -44,6 +48,7 @@ impl TrainSettings {
             schedule: ScheduleSpec::default(),
             clip_norm: None,
             frozen: Vec::new(),
+            memory_limit: None,
         }
     }
 }
@@ -120,8 +125,19 @@ impl Trainer {
     ///
     /// # Errors
     /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
-    /// loss, if a batch is larger than the data or does not fit in memory, or if nothing is left to train.
-    pub fn new(mut network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+    /// loss, if a batch is larger than the data or does not fit in memory or its limit, or if nothing is left to train.
+    pub fn new(network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+        Self::beside(0, network, data, settings, isa)
+    }
+
+    /// As [`new`](Self::new), beside `others` bytes that the memory limit counts too.
+    pub(super) fn beside(
+        others: u64,
+        mut network: Network,
+        data: Data,
+        settings: TrainSettings,
+        isa: Isa,
+    ) -> Result<Self> {
         settings.optimizer.validate()?;
         settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
@@ -139,9 +155,14 @@ impl Trainer {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;
-        check_memory(&wiring, settings.batch, data.train().steps(), true)?;
+        let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
+        BpttMemory::with_storage(&wiring, loss, settings.batch, &trainable, &storage).check(
+            &wiring,
+            settings.batch,
+            data.train().steps(),
+        )?;
         check_memory(&wiring, settings.batch.min(data.test().samples()), data.test().steps(), false)?;
-        let bptt = Bptt::new(&network, isa, loss, settings.batch, data.train().steps(), &trainable);
+        let bptt = Bptt::with_storage(&network, isa, loss, settings.batch, &trainable, storage);
         let evaluation = Evaluation::new(&network, isa, loss, data.test(), settings.batch);
         Ok(Self {
             optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
