@@ -7,6 +7,7 @@ mod evaluate;
 mod gradient;
 mod presets;
 mod progress;
+mod reproduce;
 mod train;
 
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Reproduce(args) => reproduce::run(args),
         Command::Presets(args) => presets::run(args),
     };
     done.unwrap_or_else(|error| {

@@ -3,8 +3,10 @@
 mod checkpoint;
 mod config;
 mod figures;
+mod finished;
 mod gradient_file;
 mod memory;
+mod method;
 mod metrics;
 mod neurons;
 pub mod presets;
@@ -14,8 +16,10 @@ mod trainer;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+pub use finished::{Finished, finished, metrics_of};
 pub use gradient_file::save_gradient;
 pub use memory::MemoryEstimate;
+pub use method::Method;
 pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
 pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};

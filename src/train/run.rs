@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use daleian_kernels::{Aligned, Isa};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::metrics::{self, Row};
 use super::{MemoryEstimate, Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
@@ -65,7 +65,7 @@ pub enum Ending {
 }
 
 /// `summary.json`: what a finished run came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The name of the configuration.
     pub name: String,
@@ -404,7 +404,7 @@ fn clear_stale(folder: &Path) -> Result<()> {
 }
 
 /// The first setting in which two configurations differ, dotted.
-fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
+pub(super) fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
     fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<String> {
         use serde_json::Value::Object;
         if a == b {
