@@ -36,6 +36,8 @@ pub enum Command {
     Bench(Bench),
     /// What a model, checkpoint, run or configuration contains, and what is wrong with it.
     Inspect(Inspect),
+    /// The paper's figures: every run, drawings, numbers and a report, ours beside theirs.
+    Reproduce(Reproduce),
     /// List the embedded presets, or print one to start from.
     Presets(Presets),
     /// List the tasks, or say of one what is learned, and draw trials of it.
@@ -282,6 +284,51 @@ pub struct Inspect {
     /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Options)]
+#[command(after_help = "Writes into the output folder: runs/TASK/METHOD/seedN, a run folder each, shared by all
+figures; and FIGURE/FIGURE.svg, FIGURE/FIGURE.csv (every number) and FIGURE/report.md (ours beside the
+paper's). Whatever is finished there is not run again: the same line goes on after Ctrl-C. As many runs go
+side by side as there are threads, each on one; no result depends on it.
+
+Examples:
+  daleian reproduce fig2 --quick
+  daleian reproduce fig2 --task flip-flop
+  daleian reproduce fig2 --runs 5 --out paper")]
+pub struct Reproduce {
+    /// The figure.
+    pub figure: Figure,
+    /// A task (flip-flop, wave, images), or all.
+    #[arg(long, value_name = "TASK", default_value = "all")]
+    pub task: String,
+    /// Seeds of each task and method, from 1. Left out: 5, as in the paper, or 1 with --quick.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pub runs: Option<usize>,
+    /// Seeds of the conventional and the rectified flip-flop, which fail by chance. Left out: 20, or 2 with --quick.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pub baseline_runs: Option<usize>,
+    /// A taste in about a minute: fewer runs, epochs and samples, and everything written says so.
+    #[arg(long)]
+    pub quick: bool,
+    /// The output folder. Left out: reproduce, or reproduce-quick with --quick.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs side by side. Left out: one a core.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pub threads: Option<usize>,
+    /// A folder with MNIST's four files, for the images. Left out: digits that daleian draws itself.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print the table as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Figure {
+    /// Training with and without Dale's law: loss curves, final weights, every run's end.
+    Fig2,
 }
 
 #[derive(Debug, Options)]

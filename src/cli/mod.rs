@@ -9,6 +9,7 @@ mod inspect;
 mod presets;
 mod progress;
 mod prune;
+mod reproduce;
 mod tasks;
 mod train;
 
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::Prune(args) => prune::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Reproduce(args) => reproduce::run(args),
         Command::Presets(args) => presets::run(args),
         Command::Tasks(args) => tasks::run(args),
     };

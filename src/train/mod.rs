@@ -4,6 +4,7 @@ mod checkpoint;
 mod config;
 mod difference;
 mod figures;
+mod finished;
 mod gradient_file;
 mod memory;
 mod method;
@@ -18,6 +19,7 @@ mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
 pub use figures::first_trials;
+pub use finished::{Finished, finished, metrics_of};
 pub use gradient_file::save_gradient;
 pub use memory::MemoryEstimate;
 pub use method::Method;

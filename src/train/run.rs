@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use daleian_kernels::{Aligned, Isa};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::difference::difference;
 use super::metrics::{self, Row};
@@ -68,7 +68,7 @@ pub enum Ending {
 }
 
 /// `summary.json`: what a finished run came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The name of the configuration.
     pub name: String,
