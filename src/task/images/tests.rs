@@ -251,8 +251,10 @@ fn threads_do_not_matter() {
 fn digits_are_the_recorded_ones() {
     let data = DRAW.generate(1).unwrap();
     assert_eq!(labels(data.train())[..8], [1, 1, 2, 7, 7, 1, 0, 9]);
-    let shades = |at: usize| (data.train().inputs()[at] * 255.0).round() as u8;
-    assert_eq!((0..28).map(|column| shades(14 * 28 + column)).collect::<Vec<_>>(), [0; 28]);
+    let shades: Vec<u32> = data.train().inputs().iter().map(|value| (value * 255.0).round() as u32).collect();
+    // the middle row of the first, the sum of all
+    assert_eq!(shades[14 * 28 + 11..][..7], [0, 0, 94, 220, 86, 0, 0]);
+    assert_eq!(shades.iter().sum::<u32>(), 1_038_825);
 }
 
 /// As hard as it should be: the mean image of each digit tells many digits, but not all.
