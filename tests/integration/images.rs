@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::command::{Place, edited, numbers};
+use crate::command::{Place, edited, numbers, take_apart};
 
 const CONFIG: &str = r#"
 name = "tiny"
@@ -93,8 +93,8 @@ fn a_run_on_files() {
     let folder = place.path("elsewhere");
     let named = place.command(["train", "../named.toml", "--out", "../named"]).current_dir(folder).output().unwrap();
     assert!(named.status.success(), "{named:?}");
-    assert!(place.read("named/config.toml") == place.read("run/config.toml"));
-    assert!(place.read("named/model.safetensors") == place.read("run/model.safetensors"));
+    let numbers_of = |run: &str| take_apart(&place.read(format!("{run}/model.safetensors"))).1;
+    assert!(numbers_of("named") == numbers_of("run"));
     place.done("train tiny.toml --data digits --out run --resume --epochs 3");
 }
 
