@@ -59,7 +59,10 @@ pub enum Constraint {
 }
 
 impl Constraint {
-    /// Whether weights on the side of their sign are on it after every step, so that those of the start must be, too.
+    /// Whether weights are brought to the side of their sign before the first step, so that signs hold from the start.
+    ///
+    /// Not for the naive rectifier: it, too, leaves every weight on its side after a step, but applied to the start it
+    /// would wipe inhibitory columns before anything was learnt, where the paper's wipes them with the first step.
     pub fn keeps_signs(self) -> bool {
         match self {
             Self::Dale | Self::SignParametrised | Self::Exponentiated => true,

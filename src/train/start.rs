@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{RunConfig, checkpoint};
+use crate::constraint::Guard;
 use crate::constraint::prune::{BlockCount, Pruning, prune};
-use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters};
 
@@ -134,7 +134,7 @@ pub(super) fn own(
     let start = Start::read(own)?;
     if let Some(given) = config.start.as_ref().filter(|given| *given != own) {
         let mut other = Network::load(given)?;
-        if config.constraint == Constraint::Dale && !config.frozen.contains(&ParameterName::RecurrentWeights) {
+        if config.constraint.keeps_signs() && !config.frozen.contains(&ParameterName::RecurrentWeights) {
             // as at the start of training
             Guard::new(config.constraint, other.wiring()).project(isa, &mut other);
         }

@@ -60,6 +60,26 @@ fn a_method_typed_is_the_method_trained_and_resumed() {
     assert!(answer.message(2).contains("cannot be resumed"), "{answer:?}");
 }
 
+/// A model whose weights stand against their signs can be gone on from by what keeps signs, and that run resumed.
+#[test]
+fn methods_that_keep_signs_start_from_a_model_without() {
+    let place = Place::own();
+    place.write("free.toml", config(&[("learning-rate = 0.01", "learning-rate = 0.1"), ("\"dale\"", "\"none\"")]));
+    place.done("train free.toml --epochs 8 --out first");
+    let violations = |folder: &str| {
+        let summary: serde_json::Value = serde_json::from_slice(&place.read(format!("{folder}/summary.json"))).unwrap();
+        summary["sign_violations"].as_u64().unwrap()
+    };
+    assert!(violations("first") > 0);
+    for method in [Method::Dale, Method::SignParametrised, Method::ExponentiatedGradient] {
+        let name = method.name();
+        let words = format!("train own.toml --method {name} --from first/model.safetensors --out {name}");
+        place.done(&words);
+        place.done(&format!("{words} --epochs 4 --resume"));
+        assert_eq!(violations(name), 0, "{name}");
+    }
+}
+
 #[test]
 fn a_folder_of_its_own_for_each_method() {
     let place = Place::own();
