@@ -329,6 +329,8 @@ pub struct Reproduce {
 pub enum Figure {
     /// Training with and without Dale's law: loss curves, final weights, every run's end.
     Fig2,
+    /// Pruning what Dale's backprop trained: errors, recovery, the spanning tree.
+    Fig3,
 }
 
 #[derive(Debug, Options)]

@@ -1,4 +1,4 @@
-//! `daleian reproduce fig2`: the paper's figures, ours beside theirs.
+//! `daleian reproduce fig2|fig3`: the paper's figures, ours beside theirs.
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use daleian::Result;
-use daleian::reproduce::{Fig2, Job, Outcome, PaperTask, QUICK, Scale, Settings, Spread, Told, fig2};
+use daleian::reproduce::{Fig2, Fig3, Job, Outcome, PaperTask, QUICK, Scale, Settings, Spread, Told, fig2, fig3};
 use daleian::train::Method;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::args::{Figure, Reproduce};
 use super::train::{quoted, stop_flag};
@@ -31,7 +32,8 @@ pub fn run(args: Reproduce) -> Result<ExitCode> {
     let mut begin = |jobs: &[Job]| progress.begin(jobs, settings.threads);
     let tell = |told: Told| progress.tell(told);
     let result = match args.figure {
-        Figure::Fig2 => fig2(&settings, isa, &stop, &mut begin, &tell),
+        Figure::Fig2 => fig2(&settings, isa, &stop, &mut begin, &tell).map(|result| result.map(Made::Fig2)),
+        Figure::Fig3 => fig3(&settings, isa, &stop, &mut begin, &tell).map(|result| result.map(Made::Fig3)),
     };
     progress.finish();
     let Some(result) = result? else {
@@ -41,9 +43,20 @@ pub fn run(args: Reproduce) -> Result<ExitCode> {
     if args.json {
         print_json(&result)?;
     } else {
-        print(&tables(&result, &settings.out))?;
+        match &result {
+            Made::Fig2(result) => print(&tables(result, &settings.out))?,
+            Made::Fig3(result) => print(&pruned_tables(result, &settings.out))?,
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was made.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Made {
+    Fig2(Fig2),
+    Fig3(Fig3),
 }
 
 fn settings(args: &Reproduce) -> Result<Settings> {
@@ -75,6 +88,7 @@ fn settings(args: &Reproduce) -> Result<Settings> {
 fn again(args: &Reproduce) -> String {
     let figure = match args.figure {
         Figure::Fig2 => "fig2",
+        Figure::Fig3 => "fig3",
     };
     let mut words = vec![figure.to_string()];
     if args.task != "all" {
@@ -122,6 +136,34 @@ fn tables(result: &Fig2, out: &Path) -> String {
         text += &format!("{warning}\n");
     }
     text + &format!("figure, numbers and report in {}", out.join("fig2").display())
+}
+
+fn pruned_tables(result: &Fig3, out: &Path) -> String {
+    let mut text = String::new();
+    for task in &result.tasks {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        table.set_header(["", "mean error", "paper", "unpruned", "just pruned", "retrained"]);
+        let number = |value: Option<f64>| value.map_or_else(|| "–".into(), |value| format!("{value:.5}"));
+        for method in &task.methods {
+            let recovery = [&task.unpruned, &method.at_once, &method.retrained].map(|spread| number(spread.median));
+            let mut cells = vec![method.pruning.to_string(), number(method.mean), number(method.paper_mean)];
+            cells.extend(recovery);
+            table.add_row(cells);
+        }
+        let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().into()).collect();
+        text += &format!(
+            "{}: {}, medians at connection probability {}\n{}\n\n",
+            task.task,
+            task.error,
+            task.retrained_from,
+            lines.join("\n")
+        );
+    }
+    if let Some(warning) = &result.warning {
+        text += &format!("{warning}\n");
+    }
+    text + &format!("figure, numbers and report in {}", out.join("fig3").display())
 }
 
 /// All runs together: a bar on a terminal, plain lines elsewhere; both on stderr.

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use daleian_kernels::Isa;
 
 use super::PaperTask;
+use crate::constraint::prune::{PruneMethod, PruneTarget, Pruning, prune};
 use crate::error::{Error, Result};
-use crate::train::{Ending, Event, Finished, Method, Row, Run, RunConfig, finished, metrics_of};
+use crate::network::Network;
+use crate::train::{Ending, Event, Finished, Method, Row, Run, RunConfig, finished, metrics_of, names};
 
 /// One run to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,28 @@ pub struct Job {
     pub config: RunConfig,
     /// Its folder.
     pub folder: PathBuf,
+    /// The pruned network that it starts from; `None` for a start of its own.
+    pub start: Option<PrunedStart>,
+}
+
+/// A trained network, pruned as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrunedStart {
+    /// The file of the trained network.
+    pub model: PathBuf,
+    /// How entries are chosen.
+    pub method: PruneMethod,
+    /// The connection probability that is kept.
+    pub density: f64,
+    /// The seed of the draw.
+    pub seed: u64,
+}
+
+impl PrunedStart {
+    fn network(&self) -> Result<Network> {
+        let pruning = Pruning { method: self.method, target: PruneTarget::Whole(self.density), redistribute: true };
+        Ok(prune(&Network::load(&self.model)?, &pruning, self.seed)?.network)
+    }
 }
 
 /// How a run ended.
@@ -71,7 +95,9 @@ impl Outcome {
 impl Job {
     /// A name for people.
     pub fn name(&self) -> String {
-        format!("{}, {}, seed {}", self.task.name(), self.method.name(), self.config.seed)
+        let pruned = self.start.as_ref().map(|start| format!(", {} to {:.3}", start.method.name(), start.density));
+        let pruned = pruned.unwrap_or_default();
+        format!("{}, {}{pruned}, seed {}", self.task.name(), self.method.name(), self.config.seed)
     }
 
     /// About what it costs, in no unit: epochs, samples and steps together.
@@ -84,10 +110,28 @@ impl Job {
         self.config.epochs as f64 * epoch
     }
 
+    /// The configuration as its folder has it once it was begun: of a run from a network, the network takes the place of
+    /// populations and connections.
+    fn begun(&self) -> Result<RunConfig> {
+        let path = self.folder.join(names::CONFIG);
+        if self.start.is_none() || !path.exists() {
+            return Ok(self.config.clone());
+        }
+        let RunConfig { start, connectome, population, connection, .. } = RunConfig::read(&path)?;
+        Ok(RunConfig { start, connectome, population, connection, ..self.config.clone() })
+    }
+
+    /// What the run came to, if it is finished.
+    fn finished(&self) -> Result<Option<Outcome>> {
+        Ok(finished(&self.begun()?, &self.folder)?.map(Outcome::Finished))
+    }
+
     fn run(&self, isa: Isa, stop: &AtomicBool, tell: &mut dyn FnMut(f64)) -> Result<Option<Outcome>> {
-        let mut run = match self.folder.join(crate::train::names::CONFIG).exists() {
-            true => Run::resume(self.config.clone(), &self.folder, isa)?,
-            false => Run::create(self.config.clone(), &self.folder, isa)?,
+        let begun = self.folder.join(names::CONFIG).exists();
+        let mut run = match &self.start {
+            _ if begun => Run::resume(self.begun()?, &self.folder, isa)?,
+            Some(start) => Run::create_from(self.config.clone(), &self.folder, isa, start.network()?)?,
+            None => Run::create(self.config.clone(), &self.folder, isa)?,
         };
         let steps = run.trainer().steps_per_epoch() as f64;
         let epochs = self.config.epochs as f64;
@@ -97,7 +141,7 @@ impl Job {
             }
         });
         match ending {
-            Ok(Ending::Finished(_)) => Ok(finished(&self.config, &self.folder)?.map(Outcome::Finished)),
+            Ok(Ending::Finished(_)) => self.finished(),
             Ok(Ending::Interrupted(_)) => Ok(None),
             Err(error @ Error::Diverged { .. }) => {
                 Ok(Some(Outcome::Diverged { message: error.to_string(), rows: metrics_of(&self.folder)? }))
@@ -122,7 +166,7 @@ pub fn run_all(
 ) -> Result<Option<Vec<Outcome>>> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(jobs.len());
     for (job, run) in jobs.iter().enumerate() {
-        let outcome = finished(&run.config, &run.folder)?.map(Outcome::Finished);
+        let outcome = run.finished()?;
         if let Some(outcome) = &outcome {
             tell(Told::Over { job, outcome, before: true });
         }

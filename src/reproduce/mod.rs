@@ -1,12 +1,14 @@
 //! The figures of the paper (Balwani, Wang, Najafi, Choi, Science Advances 2025), ours beside theirs.
 //!
-//! [`fig2`] trains every task with every method and several seeds; each figure ends in three files in its own folder:
+//! [`fig2`] trains every task with every method and several seeds; [`fig3`] prunes what Dale's backprop trained, and
+//! trains on. Each figure ends in three files in its own folder:
 //! a drawing, a CSV of every number, and a report with tables. The runs stand beside the figures in
 //! `runs/TASK/METHOD/seedN`, each a folder as [`Run`](crate::train::Run) writes it, so that whatever is finished is
 //! not trained again.
 
 mod csv_file;
 mod fig2;
+mod fig3;
 mod jobs;
 mod numbers;
 pub mod paper;
@@ -16,7 +18,8 @@ mod task;
 
 pub use csv_file::Entry;
 pub use fig2::{Fig2, MethodResult, TaskResult, fig2};
-pub use jobs::{Job, Outcome, Told, run_all};
+pub use fig3::{Fig3, PrunedResult, TaskPruned, fig3};
+pub use jobs::{Job, Outcome, PrunedStart, Told, run_all};
 pub use numbers::Spread;
 pub use scale::{QUICK, Scale};
 pub use task::{FAILED_ABOVE, Measure, PaperTask};

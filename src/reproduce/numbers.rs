@@ -35,8 +35,13 @@ impl Spread {
     }
 }
 
+/// (x, mean), x rising.
+type Line = Vec<(f64, f64)>;
+/// (x, least, greatest), x rising.
+type Band = Vec<(f64, f64, f64)>;
+
 /// For each x, the mean, the least and the greatest of several series of (x, y): (x, mean) and (x, least, greatest).
-pub(super) fn over_runs(series: &[Vec<(f64, f64)>]) -> (Vec<(f64, f64)>, Vec<(f64, f64, f64)>) {
+pub(super) fn over_runs(series: &[Vec<(f64, f64)>]) -> (Line, Band) {
     let mut xs: Vec<f64> = series.iter().flatten().map(|point| point.0).collect();
     xs.sort_unstable_by(f64::total_cmp);
     xs.dedup();

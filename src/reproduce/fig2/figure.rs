@@ -76,7 +76,9 @@ fn described(task: PaperTask, groups: &[Group]) -> String {
     let epochs = groups.first().and_then(|group| group.runs.first()).map_or(0, |(job, _)| job.config.epochs);
     let runs: Vec<String> =
         groups.iter().map(|group| format!("{} {}", group.method.name(), group.runs.len())).collect();
-    format!("{}; {epochs} epochs; runs: {}", task.paper_name(), runs.join(", "))
+    let data = groups.first().and_then(|group| group.runs.first()).and_then(|(job, _)| job.config.task.data_label());
+    let data = data.map(|data| format!(" ({data})")).unwrap_or_default();
+    format!("{}{data}; {epochs} epochs; runs: {}", task.paper_name(), runs.join(", "))
 }
 
 fn legend(groups: &[Group]) -> Vec<Key> {

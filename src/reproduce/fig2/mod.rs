@@ -129,7 +129,7 @@ pub(super) fn jobs_of(settings: &Settings, task: PaperTask, method: Method) -> R
             config.name = format!("{}-{}", task.name(), method.name());
             config.validate()?;
             let folder = settings.out.join("runs").join(task.name()).join(method.name()).join(format!("seed{seed}"));
-            Ok(Job { task, method, config, folder })
+            Ok(Job { task, method, config, folder, start: None })
         })
         .collect()
 }

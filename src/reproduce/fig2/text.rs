@@ -38,7 +38,7 @@ pub(super) fn report(settings: &Settings, tasks: &[(PaperTask, &[Group])], resul
             out += &format!("\nRuns that diverged:\n\n{diverged}");
         }
     }
-    out + &differences(tasks, result.warning.is_some())
+    out + &differences(tasks, settings.data.is_some(), result.warning.is_some())
 }
 
 fn summary(task: PaperTask, methods: &[MethodResult]) -> String {
@@ -86,7 +86,7 @@ fn times(methods: &[MethodResult]) -> String {
     table(&["method", "ours, median", "least", "greatest", "paper’s GPU", "paper’s / ours"], rows)
 }
 
-fn differences(tasks: &[(PaperTask, &[Group])], quick: bool) -> String {
+fn differences(tasks: &[(PaperTask, &[Group])], mnist: bool, quick: bool) -> String {
     let mut points = vec![
         "Random numbers are daleian’s own: neither starts, data nor orders of samples are those of the notebooks, only \
          their distributions. A seed gives the same start, data and order to every method.",
@@ -103,6 +103,12 @@ fn differences(tasks: &[(PaperTask, &[Group])], quick: bool) -> String {
         points.push(
             "Where the paper has five runs, the conventional and the rectified flip-flop have more seeds here: they \
              fail by chance, and five runs say little about how often.",
+        );
+    }
+    if tasks.iter().any(|(task, _)| *task == PaperTask::Images) && !mnist {
+        points.push(
+            "**The images are not MNIST**: they are digits that daleian draws itself, of MNIST\u{2019}s shape and number. \
+             `--data DIR` reads MNIST\u{2019}s files.",
         );
     }
     if quick {
