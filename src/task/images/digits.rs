@@ -80,7 +80,7 @@ impl Pen {
 fn wobbling(skeleton: &[Stroke], stream: &mut Stream) -> Vec<Vec<Place>> {
     // most people write neatly, some do not
     let careless = stream.random::<f64>();
-    let wobble = 0.02 + 0.06 * careless * careless;
+    let wobble = 0.03 + 0.08 * careless * careless;
     let mut smooth = |stroke: &Stroke| {
         let moved: Vec<Control> = stroke
             .iter()
