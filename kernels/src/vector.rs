@@ -76,6 +76,15 @@ pub struct ForwardVector<'a> {
 /// the rows of U.
 const SHORT: usize = 8;
 
+/// Entries that are asked of memory ahead of those under way, in the rows that follow too.
+const AHEAD: usize = 512;
+
+/// Columns that are asked of memory ahead of the one under way: where the next begins cannot be guessed.
+const COLUMNS_AHEAD: usize = 6;
+
+/// Cache lines of values that are asked for; a longer column is found by the processor itself.
+const LINES_AHEAD: usize = 8;
+
 impl RowProduct<'_> {
     /// The door: panics unless the shapes agree.
     fn check(&self, rows: &Range<usize>) {
@@ -258,12 +267,16 @@ unsafe fn segment<S: Simd, I: Index>(
         while at + 4 * WIDTH <= len {
             for (k, part) in parts.iter_mut().enumerate() {
                 let at = at + k * WIDTH;
+                s.prefetch(values.wrapping_add(at + AHEAD));
+                s.prefetch(indices.wrapping_add(at + AHEAD));
                 *part = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), *part);
             }
             at += 4 * WIDTH;
         }
         let mut k = 0;
         while at + WIDTH <= len {
+            s.prefetch(values.wrapping_add(at + AHEAD));
+            s.prefetch(indices.wrapping_add(at + AHEAD));
             parts[k] = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), parts[k]);
             at += WIDTH;
             k += 1;
@@ -289,29 +302,24 @@ fn fold<S: Simd>(s: S, parts: [S::V; 4]) -> S::V {
 #[inline(always)]
 unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
     let columns = product.columns;
-    let z = z.as_mut_ptr();
-    for &col in product.active {
-        let state = s.splat(product.states[col as usize]);
+    for (k, &col) in product.active.iter().enumerate() {
+        if let Some(&later) = product.active.get(k + COLUMNS_AHEAD) {
+            let entries = columns.entries(later as usize);
+            let lines = entries.len().div_ceil(WIDTH).min(LINES_AHEAD);
+            for line in 0..lines {
+                s.prefetch(columns.values().as_ptr().wrapping_add(entries.start + line * WIDTH));
+            }
+            for line in 0..lines.div_ceil(2) {
+                s.prefetch(columns.targets().as_ptr().wrapping_add(entries.start + line * 2 * WIDTH));
+            }
+        }
+        let state = product.states[col as usize];
         let entries = columns.entries(col as usize);
-        let (values, targets) = (&columns.values()[entries.clone()], &columns.targets()[entries]);
-        let len = values.len();
-        let (values, targets) = (values.as_ptr(), targets.as_ptr());
-        // SAFETY: there are `len` values and targets; the targets of a column are different and below the number of
-        // rows, so that each element of `z` that is read is written once before it is read again.
-        unsafe {
-            let mut at = 0;
-            while at + WIDTH <= len {
-                let sum = s.gather_short(z, targets.add(at), WIDTH);
-                let sum = s.mul_add(s.load(values.add(at)), state, sum);
-                s.scatter_short(z, targets.add(at), sum, WIDTH);
-                at += WIDTH;
-            }
-            let rest = len - at;
-            if rest > 0 {
-                let sum = s.gather_short(z, targets.add(at), rest);
-                let sum = s.mul_add(s.load_first(values.add(at), rest), state, sum);
-                s.scatter_short(z, targets.add(at), sum, rest);
-            }
+        // one by one: writing the lanes of a vector to sixteen places costs more
+        for (&w, &target) in columns.values()[entries.clone()].iter().zip(&columns.targets()[entries]) {
+            // SAFETY: a target is below the number of rows.
+            let z = unsafe { z.get_unchecked_mut(usize::from(target)) };
+            *z = s.mul_add_one(w, state, *z);
         }
     }
 }

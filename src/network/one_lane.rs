@@ -28,14 +28,15 @@ pub enum OneLane {
     EventDriven,
 }
 
-/// Share of active neurons up to which their columns are faster than all rows.
-const FEW_ACTIVE: f64 = 0.4;
+/// Share of active neurons up to which their columns are faster than all rows. Measured, an entry of a column takes one to
+/// two times as long as one of a row.
+const FEW_ACTIVE: f64 = 1.0 / 3.0;
 /// Entries that one task should have (about 30 µs of one core); a smaller W is no work to share.
 const TASK: usize = 1 << 17;
 /// Ranges of rows that W is cut into for threads, at most.
 const PARTS: usize = 64;
-/// Entries of a column that a range of rows should have on average, so that the vectors are filled.
-const COLUMN: usize = 12;
+/// Entries of a column that a range of rows should have on average, so that finding them is the smaller part.
+const COLUMN: usize = 32;
 
 /// W as [`OneLane`] says, and how its rows are cut for threads.
 #[derive(Debug)]
@@ -160,7 +161,7 @@ fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partit
         1 => 1,
         useful => match threads() {
             1 => 1,
-            threads => useful.min(4 * threads),
+            threads => useful.min(2 * threads),
         },
     };
     let mut parts = wanted.max(pattern.rows().div_ceil(most)).max(1);
@@ -193,8 +194,8 @@ mod tests {
             assert!(lengths.iter().all(|&rows| (1..=most).contains(&rows)), "{threads} threads: {lengths:?}");
         }
         assert_eq!(ranges(&pattern, || 16, MAX_ROWS).parts(), 1);
-        // enough for every thread, in columns of 12 entries and more
+        // two for every thread, in columns of 32 entries and more
         let dense = Pattern::dense(1024, 1024);
-        assert_eq!([1, 2, 16].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [1, 8, 8]);
+        assert_eq!([1, 2, 16].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [1, 4, 8]);
     }
 }

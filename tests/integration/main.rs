@@ -16,6 +16,7 @@ mod large;
 mod methods;
 mod models;
 mod pruning;
+mod reproduce;
 mod reproducible;
 mod signs;
 mod stepping;

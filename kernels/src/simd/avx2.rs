@@ -127,20 +127,8 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: Self::V, len: usize) {
-        let mut whole = [0.0f32; 16];
-        // SAFETY: `whole` has 16 elements; the caller promises `len` readable indices and a writable element at each.
-        unsafe {
-            self.store(whole.as_mut_ptr(), v);
-            for (k, &x) in whole.iter().enumerate().take(len) {
-                *base.add(usize::from(*index.add(k))) = x;
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
+    fn prefetch<T>(self, p: *const T) {
+        // SAFETY: the token proves that the features are present; a prefetch reads nothing and cannot fail.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
 
@@ -175,6 +163,11 @@ impl Simd for Avx2 {
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V {
         // SAFETY: the token proves that the features are present.
         unsafe { [_mm256_blendv_ps(no[0], yes[0], mask[0]), _mm256_blendv_ps(no[1], yes[1], mask[1])] }
+    }
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
     #[inline(always)]
     fn count_nonzero(self, a: Self::V) -> usize {

@@ -58,12 +58,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `index` is valid for reading `len` `u16`; `base` is valid for reading at each of them.
     unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V;
-    /// Writes the first `len` (0 to 16) lanes to `base[index[k]]`.
-    /// # Safety
-    /// `index` is valid for reading `len` `u16`; `base` is valid for writing at each of them.
-    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: Self::V, len: usize);
-    /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
-    fn prefetch(self, p: *const f32);
+
+    /// Asks for the cache line at `p`, which may be any address. Changes no result.
+    #[inline(always)]
+    fn prefetch<T>(self, p: *const T) {
+        let _ = p;
+    }
 
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -72,6 +72,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`, fused where the instruction set can.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// [`mul_add`](Self::mul_add) of one lane: the same bits.
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
     /// `c - a * b`, fused where the instruction set can.
     fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger; where `a` is NaN, NaN; where only `b` is, `a`.

@@ -69,16 +69,7 @@ impl Simd for Portable {
         }
         f32x16::from(whole)
     }
-    #[inline(always)]
-    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: f32x16, len: usize) {
-        for (k, &x) in v.to_array().iter().enumerate().take(len) {
-            // SAFETY: the caller promises `len` readable indices and a writable element at each.
-            unsafe { *base.add(usize::from(*index.add(k))) = x };
-        }
-    }
 
-    #[inline(always)]
-    fn prefetch(self, _: *const f32) {}
     #[inline(always)]
     fn add(self, a: f32x16, b: f32x16) -> f32x16 {
         a + b
@@ -135,6 +126,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn select(self, mask: f32x16, yes: f32x16, no: f32x16) -> f32x16 {
         mask.bitselect(yes, no)
+    }
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        f32x16::splat(a).mul_add(f32x16::splat(b), f32x16::splat(c)).to_array()[0]
     }
     #[inline(always)]
     fn count_nonzero(self, a: f32x16) -> usize {

@@ -247,3 +247,81 @@ fn gather_reads_the_first_indices_only() {
         }
     }
 }
+
+/// As [`gather_reads_the_first_indices_only`], with indices of two bytes.
+#[test]
+fn gather_short_reads_the_first_indices_only() {
+    struct Gather<'a>(&'a [f32], &'a [u16]);
+    impl Kernel for Gather<'_> {
+        type Output = Lanes;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Lanes {
+            assert!(self.1.len() <= WIDTH && self.1.iter().all(|&k| usize::from(k) < self.0.len()));
+            let mut out = [f32::NAN; WIDTH];
+            // SAFETY: the indices are inside, and at most 16.
+            unsafe { s.store(out.as_mut_ptr(), s.gather_short(self.0.as_ptr(), self.1.as_ptr(), self.1.len())) };
+            out
+        }
+    }
+    let base: Vec<f32> = (0..1 << 16).map(|k| k as f32 * 1.25 - 3.0).collect();
+    for isa in Isa::available() {
+        for len in 0..=WIDTH {
+            // both sides of 2^15, where a signed index would turn negative
+            let indices: Vec<u16> = (0..len as u32).map(|k| (k * 9_973 + 65_535) as u16).collect();
+            let got = isa.run(Gather(&base, &indices));
+            for k in 0..WIDTH {
+                let want = if k < len { base[usize::from(indices[k])] } else { 0.0 };
+                assert_eq!(got[k], want, "lane {k} of {len} on {isa}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_zero_is_counted() {
+    struct Count(Lanes);
+    impl Kernel for Count {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> usize {
+            // SAFETY: the array has 16 elements.
+            s.count_nonzero(unsafe { s.load(self.0.as_ptr()) })
+        }
+    }
+    for isa in Isa::available() {
+        for x in values(1) {
+            let want = x.iter().filter(|&&x| x.is_nan() || x.abs() > 0.0).count();
+            assert_eq!(isa.run(Count(x)), want, "{x:?} on {isa}");
+        }
+    }
+}
+
+#[test]
+fn one_lane_is_multiplied_and_added_as_sixteen() {
+    struct One(Lanes, Lanes, Lanes);
+    impl Kernel for One {
+        type Output = [Lanes; 2];
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [Lanes; 2] {
+            let mut out = [[f32::NAN; WIDTH]; 2];
+            for k in 0..WIDTH {
+                out[0][k] = s.mul_add_one(self.0[k], self.1[k], self.2[k]);
+            }
+            // SAFETY: all are arrays of 16 elements.
+            unsafe {
+                let (a, b, c) = (s.load(self.0.as_ptr()), s.load(self.1.as_ptr()), s.load(self.2.as_ptr()));
+                s.store(out[1].as_mut_ptr(), s.mul_add(a, b, c));
+            }
+            out
+        }
+    }
+    for isa in Isa::available() {
+        for (a, (b, c)) in values(1).into_iter().zip(values(5).into_iter().zip(values(7))) {
+            let [one, sixteen] = isa.run(One(a, b, c));
+            assert_eq!(one.map(bits), sixteen.map(bits), "{a:?} · {b:?} + {c:?} on {isa}");
+        }
+        let [a, c] = [[1.0 + f32::EPSILON; WIDTH], [-(1.0 + 2.0 * f32::EPSILON); WIDTH]];
+        let [one, sixteen] = isa.run(One(a, a, c));
+        assert_eq!(one, sixteen, "{isa}");
+    }
+}

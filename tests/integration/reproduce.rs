@@ -1,0 +1,100 @@
+//! The paper's figures: every run, numbers, drawings and reports; stopped and taken up again.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use daleian::reproduce::{PaperTask, Scale, Settings, Told, fig2, fig3};
+use daleian::train::Method;
+
+use crate::support::isa;
+
+const SCALE: Scale = Scale { runs: 2, baseline_runs: 3, epochs: 0.02, samples: 0.02 };
+
+fn settings(out: &Path, threads: usize) -> Settings {
+    let methods = vec![Method::Conventional, Method::Dale];
+    Settings { out: out.into(), tasks: vec![PaperTask::FlipFlop], methods, scale: SCALE, threads, data: None }
+}
+
+fn texts(svg: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    document.descendants().filter_map(|node| node.text()).map(|text| text.trim().to_string()).collect()
+}
+
+/// The rows of a CSV that are not times.
+fn numbers(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap().lines().filter(|line| !line.contains(",seconds,")).map(Into::into).collect()
+}
+
+#[test]
+fn figure_2_stopped_and_taken_up_again_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
+    let go = AtomicBool::new(false);
+    let result = fig2(&settings(&whole, 2), isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    let task = &result.tasks[0];
+    // the baseline has a seed more, and the paper's median is computed from its runs
+    assert_eq!([task.methods[0].ours.values.len(), task.methods[1].ours.values.len()], [3, 2]);
+    assert!((task.methods[1].paper.median.unwrap() - 0.00033).abs() < 5e-6, "{:?}", task.methods[1].paper);
+
+    let (stop, told) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let tell = |_: Told| {
+        if told.fetch_add(1, Ordering::Relaxed) == 2 {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    assert_eq!(fig2(&settings(&cut, 1), isa(), &stop, &mut |_| (), &tell).unwrap(), None);
+    assert!(!cut.join("fig2").exists());
+    fig2(&settings(&cut, 1), isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    assert_eq!(numbers(&cut.join("fig2/fig2.csv")), numbers(&whole.join("fig2/fig2.csv")));
+
+    let report = fs::read_to_string(whole.join("fig2/report.md")).unwrap();
+    assert!(
+        report.contains("**QUICK") && report.contains("| dale | paper | 5 |") && report.contains("0.00033"),
+        "{report}"
+    );
+    let texts = texts(&fs::read_to_string(whole.join("fig2/fig2.svg")).unwrap());
+    for name in ["Epoch", "Test mean squared error", "Weight (0 left out)", "Synapses in a bin"] {
+        assert!(texts.iter().any(|text| text == name), "{name}: {texts:?}");
+    }
+}
+
+#[test]
+fn figure_3_prunes_tests_and_trains_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = AtomicBool::new(false);
+    let settings = settings(folder.path(), 2);
+    let result = fig3(&settings, isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    let task = &result.tasks[0];
+    assert_eq!(
+        task.methods.iter().map(|method| method.pruning).collect::<Vec<_>>(),
+        ["top-prob", "random", "magnitude"]
+    );
+    for method in &task.methods {
+        assert_eq!((method.errors.len(), method.retrained.values.len()), (2, 2));
+        for (errors, &unpruned) in method.errors.iter().zip(&task.unpruned.values) {
+            // with nothing pruned all are the network itself, with everything pruned nothing is left of the method
+            assert_eq!((errors.len(), errors[14]), (15, unpruned));
+            assert!(errors.iter().all(|error| error.is_finite()));
+        }
+        assert_eq!(method.errors[0][0], task.methods[0].errors[0][0]);
+    }
+    // the means of the paper's tables
+    assert!((task.methods[0].paper_mean.unwrap() - 0.260).abs() < 5e-4);
+    assert!((task.methods[1].paper_mean.unwrap() - 0.443).abs() < 5e-4);
+
+    let model = folder.path().join("runs/flip-flop/dale-top-prob/seed1/model.safetensors");
+    let network = daleian::network::Network::load(model).unwrap();
+    let kept = network.wiring().recurrent().nnz() as f64 / (128.0 * 128.0);
+    assert!((kept - 0.086).abs() < 0.01 && network.sign_violations() == 0, "{kept}");
+
+    // everything is there: called again, no run goes on
+    let before = numbers(&folder.path().join("fig3/fig3.csv"));
+    let tell = |told: Told| assert!(matches!(told, Told::Over { before: true, .. }), "{told:?}");
+    fig3(&settings, isa(), &go, &mut |_| (), &tell).unwrap().expect("nothing stops it");
+    assert_eq!(numbers(&folder.path().join("fig3/fig3.csv")), before);
+    let texts = texts(&fs::read_to_string(folder.path().join("fig3/fig3.svg")).unwrap());
+    for name in ["Connection probability", "Epoch", "Sparsity", "Share of the tree that survives"] {
+        assert!(texts.iter().any(|text| text == name), "{name}: {texts:?}");
+    }
+}
