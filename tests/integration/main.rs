@@ -11,6 +11,7 @@ mod gradients;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
+mod memory_limit;
 mod models;
 mod reproducible;
 mod signs;
