@@ -11,7 +11,7 @@ use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::network::{CellSpec, Fan, InitSpec, InputSpec, Network, ReadoutSpec};
 use daleian::optim::OptimizerSpec;
 use daleian::task::{Data, FlipFlop, Task};
-use daleian::train::{Ending, Run, RunConfig, TrainSettings, Trainer, presets};
+use daleian::train::{Ending, Resources, Run, RunConfig, TrainSettings, Trainer, presets};
 
 use crate::support::{bits, isa};
 
@@ -48,12 +48,50 @@ fn the_peak_is_the_predicted_one() {
 }
 
 #[test]
-#[ignore = "run by the test above, in a process of its own"]
-fn a_run_in_a_process_of_its_own() {
+fn the_peak_is_below_the_limit() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "large::a_limited_run_in_a_process_of_its_own", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+/// A seventh of the network of `fly`, for one epoch of one step.
+fn small_fly() -> RunConfig {
     let text = presets::text("fly").unwrap();
     let text = text.replace("size = 111200", "size = 16000").replace("size = 27800", "size = 4000");
     let text = text.replace("train-samples = 32", "train-samples = 16");
-    let config = RunConfig { epochs: 1, ..RunConfig::from_toml(&text, "small fly", "").unwrap() };
+    RunConfig { epochs: 1, ..RunConfig::from_toml(&text, "small fly", "").unwrap() }
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn a_limited_run_in_a_process_of_its_own() {
+    let config = small_fly();
+    let all = config.memory().unwrap();
+    let limit = all.total - all.states * 7 / 10;
+    let resources = Resources { isa: isa(), memory_limit: Some(limit) };
+    let folder = tempfile::tempdir().unwrap();
+    let mut predicted = 0;
+    let mut run = Run::create_with(config, &folder.path().join("run"), resources, &mut |memory| {
+        predicted = memory.total;
+        assert_eq!((memory.storage.segments.slots(), memory.storage.segments.count()), (15, 4));
+    })
+    .unwrap();
+    assert!(matches!(run.go(&AtomicBool::new(false), &mut |_| ()).unwrap(), Ending::Finished(_)));
+    let peak = peak() as u64;
+    println!("{peak} bytes at the peak, {predicted} predicted, at most {limit}");
+    assert!(predicted <= limit && predicted > limit - all.states / 50);
+    assert!(peak <= limit, "{peak} bytes at the peak, {limit} allowed");
+    assert!(peak as f64 > 0.9 * predicted as f64, "{peak} bytes at the peak, {predicted} predicted");
+}
+
+#[test]
+#[ignore = "run by a test above, in a process of its own"]
+fn a_run_in_a_process_of_its_own() {
+    let config = small_fly();
     let folder = tempfile::tempdir().unwrap();
     let mut predicted = 0;
     let mut run = Run::create_with(config, &folder.path().join("run"), isa(), &mut |memory| {

@@ -13,6 +13,7 @@ mod inspect;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
+mod memory_limit;
 mod methods;
 mod models;
 mod pruning;
