@@ -304,8 +304,8 @@ fn one_lane_is_multiplied_and_added_as_sixteen() {
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> [Lanes; 2] {
             let mut out = [[f32::NAN; WIDTH]; 2];
-            for k in 0..WIDTH {
-                out[0][k] = s.mul_add_one(self.0[k], self.1[k], self.2[k]);
+            for (k, out) in out[0].iter_mut().enumerate() {
+                *out = s.mul_add_one(self.0[k], self.1[k], self.2[k]);
             }
             // SAFETY: all are arrays of 16 elements.
             unsafe {
