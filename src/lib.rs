@@ -139,7 +139,7 @@
 //! * Numbers and drawings about weights: [`analysis`].
 //! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
 //! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
-//!   [`constraint`], [`task`], [`train`], [`analysis`], [`bench`](mod@bench).
+//!   [`constraint`], [`task`], [`train`], [`analysis`], [`reproduce`], [`bench`](mod@bench), [`inspect`](mod@inspect).
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -151,8 +151,10 @@ pub mod bench;
 pub mod bptt;
 pub mod connectome;
 pub mod constraint;
+pub mod inspect;
 pub mod network;
 pub mod optim;
+pub mod reproduce;
 pub mod sparse;
 pub mod task;
 pub mod train;

@@ -31,6 +31,8 @@ pub enum Purpose {
     Pruning = 9,
     /// Parameters that a task draws once a run (frequencies, phases).
     TaskParameters = 10,
+    /// Weights of the theory of tree overlap, and what pruning keeps of them.
+    TreeOverlap = 11,
 }
 
 /// The stream of `seed` for `purpose`; `index` tells streams of the same purpose apart (block, epoch).

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::isa::Isa;
-use crate::operand::check_lanes;
+use crate::operand::{AHEAD, check_lanes};
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
 
@@ -19,10 +19,16 @@ pub struct Outer<'a> {
 /// Vectors of δ that one pass over the entries keeps in registers, beside sixteen sums.
 const VECTORS: usize = 4;
 
-/// Time steps that one pass over the entries adds for a tile of `lanes`: narrow tiles take several, so that the index
-/// and the folding of a sum are shared by as many products as in a wide one.
-pub fn steps_per_pass(lanes: usize) -> usize {
-    (VECTORS * WIDTH / lanes).max(1)
+/// Bytes of states that one pass may read at random: with more they leave the second-level cache.
+const NEAR: usize = 768 << 10;
+
+/// Time steps that one pass over the entries adds for a matrix of `cols` columns and a tile of `lanes`: narrow tiles
+/// take several, so that the index and the folding of a sum are shared by as many products as in a wide one, but no
+/// more than whose states stay near; with 16 lanes at least two, for a single product costs less than its index.
+pub fn steps_per_pass(cols: usize, lanes: usize) -> usize {
+    let near = NEAR / (cols * lanes * size_of::<f32>()).max(1);
+    let least = (2 * WIDTH / lanes).max(1);
+    near.clamp(least, (VECTORS * WIDTH / lanes).max(1))
 }
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.
@@ -42,7 +48,7 @@ pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, 
         assert_eq!(Some(step.states.len()), pattern.cols().checked_mul(lanes), "states are [cols, lanes]");
     }
     let gradient = gradient.as_mut_ptr();
-    for steps in steps.chunks(steps_per_pass(lanes)) {
+    for steps in steps.chunks(steps_per_pass(pattern.cols(), lanes)) {
         match (lanes / WIDTH, steps) {
             (1, &[a]) => isa.run(Rows::<1, 1> { rows, pattern, steps: [a], gradient }),
             (1, &[a, b]) => isa.run(Rows::<1, 2> { rows, pattern, steps: [a, b], gradient }),
@@ -52,7 +58,7 @@ pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, 
             (2, &[a, b]) => isa.run(Rows::<2, 2> { rows, pattern, steps: [a, b], gradient }),
             (3, &[a]) => isa.run(Rows::<3, 1> { rows, pattern, steps: [a], gradient }),
             (4, &[a]) => isa.run(Rows::<4, 1> { rows, pattern, steps: [a], gradient }),
-            _ => unreachable!("chunks of at most {} steps", steps_per_pass(lanes)),
+            (_, steps) => unreachable!("{} steps of {lanes} lanes in one pass", steps.len()),
         }
     }
 }
@@ -70,6 +76,7 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let mut out = self.gradient;
+        let streams = self.pattern.streams();
         for row in self.rows.clone() {
             let mut delta = [[s.splat(0.0); G]; T];
             for (step, delta) in self.steps.iter().zip(&mut delta) {
@@ -79,6 +86,10 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
                 }
             }
             for cols in self.pattern.row(row).chunks(WIDTH) {
+                if streams {
+                    s.prefetch(cols.as_ptr().wrapping_add(AHEAD).cast());
+                    s.prefetch(out.wrapping_add(AHEAD));
+                }
                 // SAFETY: the columns are of the pattern, and the output has one element an entry of the rows.
                 unsafe {
                     if let Ok(cols) = cols.try_into() {

@@ -8,6 +8,9 @@ use crate::simd::{Simd, WIDTH};
 /// Lanes in the widest tile: four vectors, so that the sums of a row stay in registers.
 pub const MAX_LANES: usize = 4 * WIDTH;
 
+/// How many entries before their use values and indices are asked for, where they come from memory.
+pub(crate) const AHEAD: usize = 256;
+
 /// A sparse matrix and the dense one that it multiplies.
 #[derive(Clone, Copy)]
 pub struct Operand<'a> {
@@ -137,6 +140,18 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
     // SAFETY: the entries lie in the pattern, so indices and values can be read; an index is below `cols`, so its row
     // of 16 G states can be read; twins have as many entries, so that those of row r begin `len` further on.
     unsafe {
+        if operand.pattern.streams() {
+            while entry + WIDTH <= entries.end {
+                s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + AHEAD).cast());
+                s.prefetch(operand.values.as_ptr().wrapping_add(entry + AHEAD));
+                for _ in 0..WIDTH / U {
+                    for (u, sums) in sums.iter_mut().enumerate() {
+                        *sums = add_entry(s, *sums, operand, entry + u, entries.len());
+                    }
+                    entry += U;
+                }
+            }
+        }
         while entry + U <= entries.end {
             for (u, sums) in sums.iter_mut().enumerate() {
                 *sums = add_entry(s, *sums, operand, entry + u, entries.len());

@@ -1,89 +1,13 @@
 //! Optimizer steps: parameters, gradient, moments and the constraint on the parameters in one pass.
 
-use std::ops::Range;
+mod bounds;
 
-use crate::blocks::{Blocks, Walk, load, store};
+pub use bounds::Bounds;
+
+use crate::blocks::{load, store};
 use crate::isa::Isa;
-use crate::pattern::Pattern;
 use crate::simd::Simd;
-
-/// What is done to the parameters after a step. In every case -0.0 becomes +0.0, and NaN stays NaN.
-#[derive(Clone, Debug)]
-pub enum Bounds<'a> {
-    /// w stays as it is.
-    Free,
-    /// w_e ← min(max(w_e, low_j), high_j), where j is the column of entry e.
-    ///
-    /// Dale's law is low = 0, high = ∞ for an excitatory presynaptic neuron, -∞ and 0 for an inhibitory one.
-    Columns {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// `[pattern.cols()]`.
-        low: &'a [f32],
-        /// `[pattern.cols()]`.
-        high: &'a [f32],
-    },
-    /// w_e ← max(w_e, 0) · sign_j, where j is the column of entry e and sign_j is not 0; else untouched.
-    Rectified {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// +1, -1 or 0 for each column, `[pattern.cols()]`.
-        sign: &'a [f32],
-    },
-}
-
-impl Bounds<'_> {
-    /// Panics unless the bounds are for `len` parameters. [`Bounds::hold`] rests on it.
-    fn check(&self, len: usize) {
-        let (pattern, entries) = match self {
-            Bounds::Free => return,
-            Bounds::Columns { pattern, entries, low, high } => {
-                assert_eq!(low.len(), pattern.cols(), "one lower bound for each column");
-                assert_eq!(high.len(), pattern.cols(), "one upper bound for each column");
-                (pattern, entries)
-            }
-            Bounds::Rectified { pattern, entries, sign } => {
-                assert_eq!(sign.len(), pattern.cols(), "one sign for each column");
-                (pattern, entries)
-            }
-        };
-        assert!(entries.start <= entries.end && entries.end <= pattern.nnz(), "entries of the pattern");
-        assert_eq!(entries.len(), len, "one parameter for each entry");
-    }
-
-    /// The parameters `start..start + len` after the step, held to the bounds.
-    ///
-    /// # Safety
-    /// [`Bounds::check`] passed.
-    #[inline(always)]
-    unsafe fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V {
-        let zero = s.splat(0.0);
-        let held = match self {
-            Bounds::Free => w,
-            Bounds::Columns { pattern, entries, low, high } => {
-                let columns = &pattern.indices()[entries.start + start..][..len];
-                // SAFETY: there are `len` indices, each below `cols` (the pattern's invariant), which is the length
-                // of both tables (checked).
-                let (low, high) = unsafe {
-                    (s.gather(low.as_ptr(), columns.as_ptr(), len), s.gather(high.as_ptr(), columns.as_ptr(), len))
-                };
-                s.min(s.max(w, low), high)
-            }
-            Bounds::Rectified { pattern, entries, sign } => {
-                let columns = &pattern.indices()[entries.start + start..][..len];
-                // SAFETY: as above; the table is `sign`.
-                let sign = unsafe { s.gather(sign.as_ptr(), columns.as_ptr(), len) };
-                s.select(s.gt(s.mul(sign, sign), zero), s.mul(s.max(w, zero), sign), w)
-            }
-        };
-        // -0.0 + 0.0 is +0.0
-        s.add(held, zero)
-    }
-}
+use bounds::{Hold, Pass, Step, walk};
 
 /// The scalars of one step of Adam, found in f64 and rounded once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,12 +65,11 @@ struct Adam<'a> {
     g: &'a [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
-    bounds: Bounds<'a>,
 }
 
-impl Blocks for Adam<'_> {
+impl Pass for Adam<'_> {
     #[inline(always)]
-    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+    fn block<S: Simd>(&mut self, s: S, hold: &impl Hold, start: usize, len: usize) {
         let step = &self.step;
         let w = load(s, self.w, start, len);
         let g = s.mul(load(s, self.g, start, len), s.splat(step.gradient_scale));
@@ -155,9 +78,8 @@ impl Blocks for Adam<'_> {
         let v = s.mul(load(s, self.v, start, len), s.splat(step.beta2));
         let v = s.mul_add(s.mul(g, g), s.splat(step.fresh2), v);
         let scale = s.mul_add(s.sqrt(v), s.splat(step.root), s.splat(step.epsilon));
-        let w = s.neg_mul_add(s.div(m, scale), s.splat(step.rate), w);
-        // SAFETY: `adam` checked the bounds.
-        let w = unsafe { self.bounds.hold(s, w, start, len) };
+        let taken = Step { w, rate: s.splat(step.rate), direction: s.div(m, scale), moment: m };
+        let (w, m) = hold.step(s, taken, start, len);
         store(s, self.m, start, len, m);
         store(s, self.v, start, len, v);
         store(s, self.w, start, len, w);
@@ -167,7 +89,7 @@ impl Blocks for Adam<'_> {
 /// One step of Adam, in torch's form:
 ///
 /// g ← scale·g;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;
-/// w ← bounds(w - rate/(1-β₁ᵗ) · m / (√v / √(1-β₂ᵗ) + ε)).
+/// w ← bounds(w - rate/(1-β₁ᵗ) · m / (√v / √(1-β₂ᵗ) + ε)). Some bounds then change m, too.
 ///
 /// Kingma & Ba (2015), algorithm 1; ε stands where `torch.optim.Adam` has it. `g` itself is not changed.
 ///
@@ -176,8 +98,7 @@ impl Blocks for Adam<'_> {
 pub fn adam(isa: Isa, step: &AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], bounds: Bounds) {
     let len = w.len();
     assert_eq!([g.len(), m.len(), v.len()], [len; 3], "gradient and moments for each parameter");
-    bounds.check(len);
-    isa.run(Walk { len, blocks: Adam { step: *step, w, g, m, v, bounds } });
+    walk(isa, len, Adam { step: *step, w, g, m, v }, bounds);
 }
 
 struct Sgd<'a> {
@@ -185,19 +106,17 @@ struct Sgd<'a> {
     w: &'a mut [f32],
     g: &'a [f32],
     v: &'a mut [f32],
-    bounds: Bounds<'a>,
 }
 
-impl Blocks for Sgd<'_> {
+impl Pass for Sgd<'_> {
     #[inline(always)]
-    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+    fn block<S: Simd>(&mut self, s: S, hold: &impl Hold, start: usize, len: usize) {
         let step = &self.step;
         let w = load(s, self.w, start, len);
         let g = s.mul(load(s, self.g, start, len), s.splat(step.gradient_scale));
         let v = s.mul_add(load(s, self.v, start, len), s.splat(step.momentum), g);
-        let w = s.neg_mul_add(v, s.splat(step.rate), w);
-        // SAFETY: `sgd` checked the bounds.
-        let w = unsafe { self.bounds.hold(s, w, start, len) };
+        let taken = Step { w, rate: s.splat(step.rate), direction: v, moment: v };
+        let (w, v) = hold.step(s, taken, start, len);
         store(s, self.v, start, len, v);
         store(s, self.w, start, len, w);
     }
@@ -205,39 +124,34 @@ impl Blocks for Sgd<'_> {
 
 /// One step of gradient descent with momentum, in the form of `torch.optim.SGD`:
 ///
-/// g ← scale·g;  v ← μv + g;  w ← bounds(w - rate·v).
+/// g ← scale·g;  v ← μv + g;  w ← bounds(w - rate·v). Some bounds then change v, too.
 ///
 /// # Panics
 /// If the slices differ in length or the bounds are not for that length.
 pub fn sgd(isa: Isa, step: &SgdStep, w: &mut [f32], g: &[f32], v: &mut [f32], bounds: Bounds) {
     let len = w.len();
     assert_eq!([g.len(), v.len()], [len; 2], "gradient and momentum for each parameter");
-    bounds.check(len);
-    isa.run(Walk { len, blocks: Sgd { step: *step, w, g, v, bounds } });
+    walk(isa, len, Sgd { step: *step, w, g, v }, bounds);
 }
 
 struct Clamp<'a> {
     w: &'a mut [f32],
-    bounds: Bounds<'a>,
 }
 
-impl Blocks for Clamp<'_> {
+impl Pass for Clamp<'_> {
     #[inline(always)]
-    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+    fn block<S: Simd>(&mut self, s: S, hold: &impl Hold, start: usize, len: usize) {
         let w = load(s, self.w, start, len);
-        // SAFETY: `clamp` checked the bounds.
-        let w = unsafe { self.bounds.hold(s, w, start, len) };
-        store(s, self.w, start, len, w);
+        store(s, self.w, start, len, hold.hold(s, w, start, len));
     }
 }
 
-/// w ← bounds(w).
+/// w ← bounds(w) without a step; [`Bounds`] says where that differs.
 ///
 /// # Panics
 /// If the bounds are not for the length of `w`.
 pub fn clamp(isa: Isa, w: &mut [f32], bounds: Bounds) {
-    bounds.check(w.len());
-    isa.run(Walk { len: w.len(), blocks: Clamp { w, bounds } });
+    walk(isa, w.len(), Clamp { w }, bounds);
 }
 
 #[cfg(test)]

@@ -74,6 +74,9 @@ pub enum PatternError {
     },
 }
 
+/// Entries (8 bytes each, with its value) that no second-level cache holds.
+const STREAM: usize = 1 << 19;
+
 const SIZE_LIMIT: usize = i32::MAX as usize;
 
 impl Pattern {
@@ -197,6 +200,13 @@ impl Pattern {
     #[inline]
     pub fn twins(&self, row: usize) -> bool {
         self.twins[row]
+    }
+
+    /// Whether the entries are so many that no near cache holds them from one pass to the next: then a pass asks for
+    /// them ahead of time.
+    #[inline]
+    pub(crate) fn streams(&self) -> bool {
+        self.nnz() >= STREAM
     }
 
     /// Gives the arrays back: `(indptr, indices)`.

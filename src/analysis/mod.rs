@@ -4,12 +4,16 @@
 //! synapses; [`draw`] turns those numbers into SVG.
 
 mod block_grid;
+mod degrees;
 pub mod draw;
 mod histogram;
 mod signals;
+pub mod spanning_tree;
+pub mod tree_overlap;
 mod weights;
 
 pub use block_grid::{BlockGrid, PopulationBand, block_grid};
+pub use degrees::{Degrees, in_degrees, out_degrees};
 pub use histogram::{Histogram, histogram, histogram_between};
 pub use signals::{Strip, extremes, softmax, strip};
 pub use weights::{

@@ -34,8 +34,8 @@ pub struct KernelRate {
 /// The rates of the three kernels on the widest tile of `cell`, each measured for about `seconds`.
 pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [KernelRate; 3] {
     let n = cell.neurons;
-    let lanes = cut(cell.lanes).iter().map(|tile| tile.stored).max().expect("at least one lane");
-    let steps = steps_per_pass(lanes);
+    let lanes = cut(cell.neurons, cell.lanes).iter().map(|tile| tile.stored).max().expect("at least one lane");
+    let steps = steps_per_pass(cell.neurons, lanes);
     let connectome = connectome(n, cell.density);
     let pattern = &**connectome.pattern();
     let transposed = Transposed::new(pattern);

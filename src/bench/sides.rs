@@ -119,6 +119,7 @@ impl Sides {
             beta1: ADAM.beta1,
             beta2: ADAM.beta2,
             epsilon: ADAM.epsilon,
+            recurrent_factor: 1.0,
         };
         let settings =
             TrainSettings { constraint: Constraint::Dale, ..TrainSettings::new(LossName::Mse, lanes, optimizer) };

@@ -1,9 +1,7 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
-use daleian_kernels::steps_per_pass;
-
-use super::LossName;
 use super::plan::{apart, cut};
+use super::{LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::Pattern;
@@ -18,7 +16,7 @@ pub struct BpttMemory {
     pub transposed: u64,
     /// Gradients that tiles sum apart, where they do.
     pub gradients: u64,
-    /// a of every step, `steps · neurons · lanes · 4`; running forward only, of one step.
+    /// a of every step, `steps · neurons · lanes · 4`, or as much of it as is kept; running forward only, of one step.
     pub states: u64,
     /// r of two steps and δ of the last few.
     pub rates: u64,
@@ -36,42 +34,56 @@ impl BpttMemory {
         steps: usize,
         trainable: Option<&[ParameterName]>,
     ) -> Self {
-        let tiles = cut(batch);
-        let neurons = wiring.neurons();
-        let mut out = Self::default();
-        for tile in &tiles {
-            let lanes = tile.stored;
-            let add = |sum: &mut u64, sizes: &[usize]| *sum = sum.saturating_add(words(sizes));
-            add(&mut out.states, &[if trainable.is_some() { steps } else { 1 }, neurons, lanes]);
-            if wiring.rectified() || trainable.is_none() {
-                add(&mut out.rates, &[2, neurons, lanes]);
-            }
-            match trainable {
-                Some(_) => add(&mut out.rates, &[steps_per_pass(lanes) + 1, neurons, lanes]),
-                None => add(&mut out.rates, &[wiring.outputs(), lanes]),
-            }
-            add(&mut out.batch, &[steps, wiring.channels(), lanes]);
-            let series = if loss == LossName::Mse { 3 } else { 1 };
-            add(&mut out.batch, &[series, steps, wiring.outputs(), lanes]);
-        }
         if let Some(trainable) = trainable {
-            let transposed = |pattern: &Pattern| {
-                let entries = words(&[3, pattern.nnz()]);
-                entries.saturating_add(2 * words(&[pattern.cols() + 1]))
-            };
-            out.transposed = transposed(wiring.recurrent()).saturating_add(transposed(wiring.readout()));
-            if apart(wiring, tiles.len()) {
-                let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
-                out.gradients = words(&[tiles.len(), sizes]);
-            }
+            return Self::with_storage(wiring, loss, batch, trainable, &Storage::whole(wiring, batch, steps));
+        }
+        let mut out = Self { batch: samples(wiring, loss, batch, steps), ..Self::default() };
+        for tile in cut(wiring.neurons(), batch) {
+            let state = words(&[wiring.neurons(), tile.stored]);
+            out.states = out.states.saturating_add(state);
+            let output = words(&[wiring.outputs(), tile.stored]);
+            out.rates = out.rates.saturating_add(state.saturating_mul(2).saturating_add(output));
         }
         out
+    }
+
+    /// Of [`Bptt::with_storage`](super::Bptt::with_storage) for `batch` samples.
+    pub fn with_storage(
+        wiring: &Wiring,
+        loss: LossName,
+        batch: usize,
+        trainable: &[ParameterName],
+        storage: &Storage,
+    ) -> Self {
+        let transposed = |pattern: &Pattern| {
+            let entries = words(&[3, pattern.nnz()]);
+            entries.saturating_add(2 * words(&[pattern.cols() + 1]))
+        };
+        let tiles = cut(wiring.neurons(), batch).len();
+        let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
+        Self {
+            transposed: transposed(wiring.recurrent()).saturating_add(transposed(wiring.readout())),
+            gradients: if apart(wiring, tiles) { words(&[tiles, sizes]) } else { 0 },
+            states: storage.states(wiring, batch),
+            rates: storage.rates(wiring, batch),
+            batch: samples(wiring, loss, batch, storage.segments.steps()),
+        }
     }
 
     /// All of it.
     pub fn total(&self) -> u64 {
         [self.gradients, self.states, self.rates, self.batch].into_iter().fold(self.transposed, u64::saturating_add)
     }
+}
+
+/// Bytes of inputs, outputs, targets and mask.
+fn samples(wiring: &Wiring, loss: LossName, batch: usize, steps: usize) -> u64 {
+    let series = if loss == LossName::Mse { 3 } else { 1 };
+    let sizes = cut(wiring.neurons(), batch).into_iter().map(|tile| {
+        let input = words(&[steps, wiring.channels(), tile.stored]);
+        input.saturating_add(words(&[series, steps, wiring.outputs(), tile.stored]))
+    });
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// The product of `sizes`, times 4 bytes.
@@ -84,18 +96,24 @@ fn words(sizes: &[usize]) -> u64 {
 /// can be had is no proof that they can be filled.)
 ///
 /// # Errors
-/// [`Error::Setting`] with the key `batch` and what they need.
+/// [`Error::Setting`](crate::Error::Setting) with the key `batch` and what they need.
 pub fn check_memory(wiring: &Wiring, batch: usize, steps: usize, training: bool) -> Result<()> {
-    let memory = BpttMemory::new(wiring, LossName::Mse, batch, steps, training.then_some(&[]));
-    let bytes = memory.total() - memory.transposed;
-    if usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
-        return Ok(());
+    BpttMemory::new(wiring, LossName::Mse, batch, steps, training.then_some(&[])).check(wiring, batch, steps)
+}
+
+impl BpttMemory {
+    /// As [`check_memory`].
+    pub(crate) fn check(&self, wiring: &Wiring, batch: usize, steps: usize) -> Result<()> {
+        let bytes = self.total() - self.transposed;
+        if usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
+            return Ok(());
+        }
+        let problem = format!(
+            "{batch} samples of {steps} steps of {} neurons do not fit in memory (about {:.0} GB); fewer samples or \
+             steps would be right",
+            wiring.neurons(),
+            bytes as f64 / 1e9
+        );
+        Err(Error::setting("batch", problem))
     }
-    let problem = format!(
-        "{batch} samples of {steps} steps of {} neurons do not fit in memory (about {:.0} GB); fewer samples or \
-         steps would be right",
-        wiring.neurons(),
-        bytes as f64 / 1e9
-    );
-    Err(Error::setting("batch", problem))
 }

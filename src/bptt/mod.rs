@@ -6,7 +6,9 @@
 mod loss;
 mod memory;
 mod plan;
+mod storage;
 mod tile;
+mod workspace;
 
 use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
 use rayon::prelude::*;
@@ -14,13 +16,15 @@ use serde::{Deserialize, Serialize};
 
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
-pub use plan::{Lanes, Plan, cut};
+pub use plan::{Lanes, Plan, PlanSummary, cut};
+pub use storage::{Segments, Storage};
 pub use tile::Tile;
 
 use crate::network::step::Backward;
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 
 use tile::{Context, Scales};
+use workspace::Workspace;
 
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +74,15 @@ pub struct Bptt {
     steps: usize,
     plan: Plan,
     tiles: Vec<Tile>,
+    /// Of so many tiles each as [`Storage::in_turn`] says; running forward only, of one each.
+    workspaces: Vec<Workspace>,
     backward: Option<Backward>,
     trainable: Vec<ParameterName>,
 }
 
 impl Bptt {
-    /// Memory to train on batches of `batch` samples of `steps` time steps, with gradients of `trainable`.
+    /// Memory to train on batches of `batch` samples of `steps` time steps, with gradients of `trainable`. All states
+    /// are kept.
     ///
     /// # Panics
     /// If `batch` or `steps` is 0.
@@ -87,17 +94,36 @@ impl Bptt {
         steps: usize,
         trainable: &[ParameterName],
     ) -> Self {
-        let wiring = network.wiring();
+        let storage = Storage::whole(network.wiring(), batch, steps);
+        Self::with_storage(network, isa, loss, batch, trainable, storage)
+    }
+
+    /// As [`new`](Self::new), with less memory: `storage` is for such batches of this network.
+    ///
+    /// # Panics
+    /// If `batch` or the steps are 0.
+    pub fn with_storage(
+        network: &Network,
+        isa: Isa,
+        loss: LossName,
+        batch: usize,
+        trainable: &[ParameterName],
+        storage: Storage,
+    ) -> Self {
+        let (wiring, steps) = (network.wiring(), storage.segments.steps());
+        assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
         let backward = Backward::new(wiring);
-        let plan = Plan::new(wiring, Some(backward.recurrent()), batch);
+        let lanes = cut(network.wiring().neurons(), batch);
+        let workspaces =
+            lanes.chunks(storage.in_turn).map(|lanes| Workspace::training(wiring, &storage, lanes)).collect();
+        let plan = Plan::new(wiring, Some(backward.recurrent()), Some(storage), batch);
         let mut tiles = tiles(wiring, &plan, loss, steps, true);
         if plan.apart {
             for tile in &mut tiles {
                 tile.gradients = Parameters::zeros(wiring, |name| trainable.contains(&name));
             }
         }
-        assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
-        Self { isa, steps, plan, tiles, backward: Some(backward), trainable: trainable.to_vec() }
+        Self { isa, steps, plan, tiles, workspaces, backward: Some(backward), trainable: trainable.to_vec() }
     }
 
     /// Memory to run batches forward only: states are not kept.
@@ -107,9 +133,10 @@ impl Bptt {
     pub fn forward_only(network: &Network, isa: Isa, loss: LossName, batch: usize, steps: usize) -> Self {
         let wiring = network.wiring();
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
-        let plan = Plan::new(wiring, None, batch);
+        let plan = Plan::new(wiring, None, None, batch);
         let tiles = tiles(wiring, &plan, loss, steps, false);
-        Self { isa, steps, plan, tiles, backward: None, trainable: Vec::new() }
+        let workspaces = plan.tiles.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
+        Self { isa, steps, plan, tiles, workspaces, backward: None, trainable: Vec::new() }
     }
 
     /// The tiles, to fill their inputs and targets and to read their outputs.
@@ -151,9 +178,12 @@ impl Bptt {
         let (isa, steps, split) = (self.isa, self.steps, self.split());
         let scales = self.scales(network, objective, weight);
         let context = Context { network, isa, plan: &self.plan, steps, split, scales };
-        self.tiles.par_iter_mut().for_each(|tile| {
-            tile.forward(&context);
-            tile.loss(&context);
+        let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
+        self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
+            for tile in tiles {
+                tile.forward(&context, workspace);
+                tile.loss(&context, workspace);
+            }
         });
         self.outcome(network, objective, weight)
     }
@@ -173,24 +203,28 @@ impl Bptt {
         backward.refresh(network.parameters());
         let backward = &*backward;
         gradients.clear();
+        let pass = |tile: &mut Tile, workspace: &mut Workspace, gradients: &mut Parameters| {
+            tile.forward(&context, workspace);
+            tile.loss(&context, workspace);
+            tile.backward(&context, backward, workspace, gradients);
+        };
+        let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
         if self.plan.apart {
-            self.tiles.par_iter_mut().for_each(|tile| {
-                let mut own = std::mem::take(&mut tile.gradients);
-                own.clear();
-                tile.forward(&context);
-                tile.loss(&context);
-                tile.backward(&context, backward, &mut own);
-                tile.gradients = own;
+            self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
+                for tile in tiles {
+                    let mut own = std::mem::take(&mut tile.gradients);
+                    own.clear();
+                    pass(tile, workspace, &mut own);
+                    tile.gradients = own;
+                }
             });
             for name in ParameterName::ALL {
                 let parts: Vec<&Aligned> = self.tiles.iter().map(|tile| tile.gradients.get(name)).collect();
                 add_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
-            for tile in &mut self.tiles {
-                tile.forward(&context);
-                tile.loss(&context);
-                tile.backward(&context, backward, gradients);
+            for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(in_turn)) {
+                tiles.iter_mut().for_each(|tile| pass(tile, workspace, gradients));
             }
         }
         if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
@@ -205,9 +239,10 @@ impl Bptt {
         self.outcome(network, objective, weight)
     }
 
-    /// Whether time steps are shared among threads: not where there are tiles enough to keep all busy.
+    /// Whether time steps are shared among threads: not where enough tiles run beside each other to keep all
+    /// busy.
     fn split(&self) -> bool {
-        !self.plan.apart || self.tiles.len() < rayon::current_num_threads()
+        !self.plan.apart || self.workspaces.len() < rayon::current_num_threads()
     }
 
     /// What the loss is a mean over.

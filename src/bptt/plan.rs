@@ -3,7 +3,9 @@
 //! Nothing here may depend on the number of threads: the plan fixes the order of every sum, and so the bits.
 
 use daleian_kernels::{MAX_LANES, WIDTH};
+use serde::Serialize;
 
+use super::storage::Storage;
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Partition, Transposed};
 
@@ -29,6 +31,8 @@ pub struct Plan {
     pub forward: Option<Partition>,
     /// The rows of Wᵀ, cut for threads.
     pub backward: Option<Partition>,
+    /// Which states are kept, and which tiles share memory; `None` where nothing runs backward.
+    pub storage: Option<Storage>,
 }
 
 /// Gradients that tiles running apart may take in all, in bytes.
@@ -39,9 +43,10 @@ const SHARED_WORK: usize = 1 << 20;
 const PARTS: usize = 64;
 
 impl Plan {
-    /// The plan for batches of `batch` samples; `transposed` (of W) is left out where nothing runs backward.
-    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, batch: usize) -> Self {
-        let tiles = cut(batch);
+    /// The plan for batches of `batch` samples; `transposed` (of W) and `storage` are left out where nothing runs
+    /// backward.
+    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, storage: Option<Storage>, batch: usize) -> Self {
+        let tiles = cut(wiring.neurons(), batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
         let shared = wiring.recurrent().nnz() * widest >= SHARED_WORK;
@@ -50,21 +55,79 @@ impl Plan {
         let forward = shared.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
         let backward = transposed.filter(|_| shared);
         let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
-        Self { tiles, apart, forward, backward }
+        Self { tiles, apart, forward, backward, storage }
     }
+
+    /// What was decided for training on `wiring`, and why.
+    pub fn summary(&self, wiring: &Wiring) -> PlanSummary {
+        let tiles: Vec<usize> = self.tiles.iter().map(|tile| tile.stored).collect();
+        let widest = tiles.iter().copied().max().unwrap_or(0);
+        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+        let (gradients, room) = (mib(gradient_bytes(wiring, tiles.len())), mib(APART_BYTES));
+        let order = match (tiles.len(), self.apart) {
+            (0 | 1, _) => format!("one tile holds the batch, as it has at most {MAX_LANES} lanes"),
+            (count, true) => format!(
+                "tiles run apart, each with a gradient of its own: {count} take {gradients:.1} MiB, of at most {room}"
+            ),
+            (count, false) => format!(
+                "tiles run one after the other into one gradient: {count} would take {gradients:.1} MiB, more than {room}"
+            ),
+        };
+        let work = format!("{} synapses × {widest} lanes", wiring.recurrent().nnz());
+        let rows = match (&self.forward, self.apart) {
+            (Some(_), true) => {
+                format!("rows are cut into {PARTS} parts, shared where threads outnumber tiles: {work} a time step")
+            }
+            (Some(_), false) => format!("rows are cut into {PARTS} parts, shared by all threads: {work} a time step"),
+            (None, _) => format!("rows stay whole: {work} a time step are fewer than {SHARED_WORK}, too few to share"),
+        };
+        let layout = "W by rows, columns ascending; for the way back Wᵀ by rows, its values carried over each step";
+        let state_bytes = wiring.neurons() * widest * size_of::<f32>();
+        let (apart, rows_cut) = (self.apart, self.forward.is_some());
+        PlanSummary { tiles, apart, order, rows_cut, rows, layout: layout.into(), state_bytes }
+    }
+}
+
+/// A [`Plan`] in numbers and words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// Lanes stored of each tile.
+    pub tiles: Vec<usize>,
+    /// Whether each tile sums a gradient of its own.
+    pub apart: bool,
+    /// In which order tiles run, and why.
+    pub order: String,
+    /// Whether the rows of W are cut for threads.
+    pub rows_cut: bool,
+    /// Why they are or not.
+    pub rows: String,
+    /// How the weights are stored.
+    pub layout: String,
+    /// Rates of all neurons at one time step in the widest tile: what a product with W gathers from, in bytes.
+    pub state_bytes: usize,
 }
 
 /// Whether so many tiles sum gradients of their own.
 pub(super) fn apart(wiring: &Wiring, tiles: usize) -> bool {
-    let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
-    let bytes = tiles.saturating_mul(parameters).saturating_mul(size_of::<f32>());
-    tiles > 1 && bytes <= APART_BYTES
+    tiles > 1 && gradient_bytes(wiring, tiles) <= APART_BYTES
 }
 
-/// Cuts a batch into tiles of at most 64 lanes, as even as vectors of 16 allow.
-pub fn cut(batch: usize) -> Vec<Lanes> {
+/// Bytes that so many gradients take.
+fn gradient_bytes(wiring: &Wiring, tiles: usize) -> usize {
+    let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
+    tiles.saturating_mul(parameters).saturating_mul(size_of::<f32>())
+}
+
+/// States of one time step, in bytes, beyond which a tile takes [`FEWER_LANES`]: they would fill the second-level cache.
+const WIDE_BYTES: usize = 768 << 10;
+/// Lanes of a tile of many neurons: narrower ones would spend more on the index than they win.
+const FEWER_LANES: usize = 32;
+
+/// Cuts a batch into tiles of at most 64 lanes, or 32 where there are many neurons, as even as vectors of 16 allow.
+pub fn cut(neurons: usize, batch: usize) -> Vec<Lanes> {
+    let wide = neurons.saturating_mul(MAX_LANES * size_of::<f32>()) <= WIDE_BYTES;
     let vectors = batch.div_ceil(WIDTH);
-    let tiles = batch.div_ceil(MAX_LANES);
+    let tiles = batch.div_ceil(if wide { MAX_LANES } else { FEWER_LANES });
     let mut first = 0;
     (0..tiles)
         .map(|tile| {
@@ -82,12 +145,38 @@ mod tests {
 
     #[test]
     fn tiles_by_hand() {
-        let stored = |batch| cut(batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        let stored = |batch| cut(1440, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
         assert_eq!(stored(1), [16]);
         assert_eq!(stored(64), [64]);
         assert_eq!(stored(65), [32, 48]);
         assert_eq!(stored(200), [48, 48, 48, 64]);
         assert!(stored(0).is_empty());
+        let many = |batch| cut(4096, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        assert_eq!([many(32), many(64), many(70)], [vec![32], vec![32, 32], vec![16, 32, 32]]);
+    }
+
+    #[test]
+    fn summaries_say_what_was_decided() {
+        use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+        use crate::network::{CellSpec, InputSpec, ReadoutSpec};
+        let summary = |neurons, batch| {
+            let populations = [PopulationSpec::new("exc", neurons, Sign::Excitatory)];
+            let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
+            let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+            let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
+            Plan::new(&wiring, None, None, batch).summary(&wiring)
+        };
+        let small = summary(4, 20);
+        assert_eq!((&small.tiles[..], small.apart, small.rows_cut, small.state_bytes), (&[32][..], false, false, 512));
+        assert!(small.order.starts_with("one tile") && small.rows.contains("16 synapses × 32 lanes"), "{small:?}");
+        let several = summary(4, 65);
+        assert_eq!((&several.tiles[..], several.apart, several.state_bytes), (&[32, 48][..], true, 768));
+        assert!(several.order.starts_with("tiles run apart"), "{several:?}");
+        // two gradients of 2,100² numbers and a few more
+        let large = summary(2100, 65);
+        assert_eq!((large.apart, large.rows_cut), (false, true));
+        assert!(large.order.ends_with("2 would take 33.7 MiB, more than 32"), "{large:?}");
+        assert!(large.rows.contains("shared by all threads: 4410000 synapses × 48 lanes"), "{large:?}");
     }
 
     /// A small network is one thread's work: nothing of its step waits for another thread.
@@ -100,7 +189,7 @@ mod tests {
         let wiring = wiring.unwrap();
         let transposed = Transposed::new(wiring.recurrent());
         for batch in 1..=16 {
-            let plan = Plan::new(&wiring, Some(&transposed), batch);
+            let plan = Plan::new(&wiring, Some(&transposed), Some(Storage::whole(&wiring, batch, 3)), batch);
             assert_eq!(plan.tiles.len(), 1);
             assert!(!plan.apart && plan.forward.is_none() && plan.backward.is_none());
         }
@@ -108,9 +197,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn tiles_hold_every_sample_once(batch in 0usize..1000) {
+        fn tiles_hold_every_sample_once(neurons in 1usize..9000, batch in 0usize..1000) {
             let mut next = 0;
-            for tile in cut(batch) {
+            for tile in cut(neurons, batch) {
                 assert_eq!(tile.first, next);
                 assert!(tile.used > 0 && tile.used <= tile.stored && tile.stored - tile.used < WIDTH);
                 assert!(tile.stored <= MAX_LANES);

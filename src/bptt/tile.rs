@@ -6,10 +6,11 @@ use daleian_kernels::{Aligned, Isa, Outer, steps_per_pass};
 
 use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
+use super::workspace::{Workspace, slot, slot_mut, two_slots};
 use crate::network::step::{Backward, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
 
-/// The input, the wanted answer and the states of one tile.
+/// The input, the wanted answer and the answer of one tile; its states are in a [`Workspace`].
 #[derive(Debug)]
 pub struct Tile {
     /// Which samples of the batch these are.
@@ -18,14 +19,8 @@ pub struct Tile {
     pub input: Aligned,
     /// What should have been answered.
     pub target: Target,
-    /// a, after the backward pass r: `[steps, neurons, lanes]`.
-    states: Aligned,
-    /// r of this step and the one before, `[2, neurons, lanes]`; empty where r = a.
-    rates: Aligned,
     /// y, after the loss its derivative by V a + c: `[steps, outputs, lanes]`.
     output: Aligned,
-    /// δ of the last few steps, a ring `[slots, neurons, lanes]`; without training room for one step's output.
-    delta: Aligned,
     training: bool,
     /// κ, `[lanes]`; empty without a penalty on rates.
     rate_decay: Aligned,
@@ -79,31 +74,13 @@ impl Context<'_> {
 /// Steps that the narrowest tile adds to the gradient in one pass.
 const MOST_STEPS: usize = 4;
 
-/// Steps of δ that are kept: those of one pass over the entries, and the one under way.
-fn slots(lanes: Lanes) -> usize {
-    steps_per_pass(lanes.stored) + 1
-}
-
-/// Slot `k` of a buffer of equal slots.
-fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
-    &buffer[k * size..][..size]
-}
-
-fn slot_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
-    &mut buffer[k * size..][..size]
-}
-
 impl Tile {
     pub(super) fn new(wiring: &Wiring, lanes: Lanes, steps: usize, target: Target, training: bool) -> Self {
-        let neurons = wiring.neurons() * lanes.stored;
         Self {
             lanes,
             input: Aligned::zeros(steps * wiring.channels() * lanes.stored),
             target,
-            states: Aligned::zeros(if training { steps } else { 1 } * neurons),
-            rates: Aligned::zeros(if wiring.rectified() || !training { 2 * neurons } else { 0 }),
             output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
-            delta: Aligned::zeros(if training { slots(lanes) * neurons } else { wiring.outputs() * lanes.stored }),
             training,
             rate_decay: Aligned::default(),
             gradients: Parameters::default(),
@@ -116,37 +93,18 @@ impl Tile {
         &self.output
     }
 
-    /// The states and readouts of all steps, from rest. Without training only the last states are kept.
-    pub(super) fn forward(&mut self, context: &Context) {
+    /// The states and readouts of all steps, from rest. Of the states what the [`Plan`] says is kept.
+    pub(super) fn forward(&mut self, context: &Context, workspace: &mut Workspace) {
         self.totals = Totals::default();
         if self.lanes.used == 0 {
             return;
         }
         let step = context.step(self.lanes.stored);
         let wiring = context.network.wiring();
-        let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
-        let kept = self.states.len() / size;
         for t in 0..context.steps {
-            let input = slot(&self.input, t, inputs);
-            let at = if kept == 1 { 0 } else { t };
-            if self.rates.is_empty() {
-                let (past, now) = self.states.split_at_mut(t * size);
-                let before = (t > 0).then(|| slot(past, t - 1, size));
-                step.forward(before, input, &mut now[..size], &mut []);
-            } else {
-                let (even, odd) = self.rates.split_at_mut(size);
-                let (before, after) = if t % 2 == 0 { (odd, even) } else { (even, odd) };
-                let before: Option<&[f32]> = (t > 0).then_some(before);
-                let activations = slot_mut(&mut self.states, at, size);
-                if wiring.rectified() {
-                    step.forward(before, input, activations, after);
-                } else {
-                    step.forward(before, input, after, &mut []);
-                    activations.copy_from_slice(after);
-                }
-            }
-            let activations = slot(&self.states, at, size);
+            let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
+            let activations = workspace.forward(&step, segments, t, slot(&self.input, t, inputs));
             step.readout(activations, slot_mut(&mut self.output, t, outputs));
             if context.scales.sum_rates {
                 self.totals.rates += squares(activations, self.lanes, wiring.rectified());
@@ -155,7 +113,7 @@ impl Tile {
     }
 
     /// Adds up the loss of the outputs and, in training, turns them into derivatives by V a + c.
-    pub(super) fn loss(&mut self, context: &Context) {
+    pub(super) fn loss(&mut self, context: &Context, workspace: &mut Workspace) {
         if self.lanes.used == 0 {
             if let Target::Classes { correct, .. } = &mut self.target {
                 *correct = 0;
@@ -164,12 +122,13 @@ impl Tile {
         }
         let wiring = context.network.wiring();
         let size = wiring.outputs() * self.lanes.stored;
-        let (output, scratch, training) = (&mut self.output, &mut self.delta, self.training);
+        let (output, training) = (&mut self.output, self.training);
         let mut derive = |t: usize, loss: &mut dyn FnMut(&mut [f32])| {
             let y = slot_mut(output, t, size);
             if training {
                 return loss(y);
             }
+            let scratch = &mut workspace.delta[..size];
             scratch.copy_from_slice(y);
             loss(scratch);
         };
@@ -192,10 +151,17 @@ impl Tile {
     }
 
     /// From the derivatives by the outputs to the gradients, which are added to `gradients`.
-    pub(super) fn backward(&mut self, context: &Context, backward: &Backward, gradients: &mut Parameters) {
+    pub(super) fn backward(
+        &mut self,
+        context: &Context,
+        backward: &Backward,
+        workspace: &mut Workspace,
+        gradients: &mut Parameters,
+    ) {
         if self.lanes.used == 0 {
             return;
         }
+        let segments = &context.plan.storage.as_ref().expect("a plan for training").segments;
         let step = context.step(self.lanes.stored);
         let rows = match &context.plan.backward {
             Some(partition) if context.split => Rows::Split(partition),
@@ -204,65 +170,67 @@ impl Tile {
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
-        let slots = slots(self.lanes);
         let every_step = matches!(self.target, Target::Series { .. });
         let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
         if context.scales.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
             self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);
         }
-        let together = steps_per_pass(self.lanes.stored);
+        let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
+        let together = steps_per_pass(wiring.neurons(), self.lanes.stored);
+        // slots of δ: those of one pass, and the one under way
+        let slots = together + 1;
         // δ of the steps `flushed..` (counted downward) are already in the gradient
         let mut flushed = context.steps;
-        for t in (0..context.steps).rev() {
-            let last = t + 1 == context.steps;
-            let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
-            let states = slot_mut(&mut self.states, t, size);
-            if let Some(dy) = dy {
-                step.add_readout_gradients(dy, states, gradients);
+        for k in (0..segments.count()).rev() {
+            let segment = segments.range(k);
+            if segment.end < context.steps {
+                if only_readout && !every_step {
+                    break;
+                }
+                for t in segment.clone() {
+                    workspace.forward_again(&step, segments, k, t, slot(&self.input, t, inputs));
+                }
             }
-            if only_readout {
-                continue;
-            }
-            let (own, later) = two_slots(&mut self.delta, t % slots, (t + 1) % slots, size);
-            let later = (!last).then_some(later);
-            let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
-            backward.adjoint(&step, rows, later, dy, decay, states, own);
-            // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
-            if flushed - (t + 1) == together || t == 0 {
-                let outer = |k: usize, before: usize| Outer {
-                    delta: slot(&self.delta, k % slots, size),
-                    states: slot(&self.states, before, size),
-                };
-                let pairs: [Outer; MOST_STEPS] = array::from_fn(|k| {
-                    let k = (t + 1 + k).min(context.steps - 1);
-                    outer(k, k.saturating_sub(1))
-                });
-                let with_input: [Outer; MOST_STEPS] = array::from_fn(|k| {
-                    let k = (t + 1 + k).min(context.steps - 1);
-                    Outer { delta: slot(&self.delta, k % slots, size), states: slot(&self.input, k, inputs) }
-                });
-                let count = flushed - (t + 1);
-                step.add_gradients(&pairs[..count], &with_input[..count], gradients);
-                flushed = t + 1;
+            for t in segment.clone().rev() {
+                let last = t + 1 == context.steps;
+                let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
+                let states = slot_mut(&mut workspace.states, t - segment.start, size);
+                if let Some(dy) = dy {
+                    step.add_readout_gradients(dy, states, gradients);
+                }
+                if only_readout {
+                    continue;
+                }
+                let (own, later) = two_slots(&mut workspace.delta, t % slots, (t + 1) % slots, size);
+                let later = (!last).then_some(later);
+                backward.adjoint(&step, rows, later, dy, decay, states, own);
+                // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
+                if flushed - (t + 1) == together || t == 0 {
+                    // those rates are of this segment, as it starts where a pass ends
+                    let outer = |k: usize, before: usize| Outer {
+                        delta: slot(&workspace.delta, k % slots, size),
+                        states: slot(&workspace.states, before - segment.start, size),
+                    };
+                    let pairs: [Outer; MOST_STEPS] = array::from_fn(|k| {
+                        let k = (t + 1 + k).min(flushed - 1);
+                        outer(k, k.saturating_sub(1))
+                    });
+                    let with_input: [Outer; MOST_STEPS] = array::from_fn(|k| {
+                        let k = (t + 1 + k).min(flushed - 1);
+                        Outer { delta: slot(&workspace.delta, k % slots, size), states: slot(&self.input, k, inputs) }
+                    });
+                    let count = flushed - (t + 1);
+                    step.add_gradients(&pairs[..count], &with_input[..count], gradients);
+                    flushed = t + 1;
+                }
             }
         }
         if only_readout {
             return;
         }
-        let first = [Outer { delta: slot(&self.delta, 0, size), states: slot(&self.input, 0, inputs) }];
+        let first = [Outer { delta: slot(&workspace.delta, 0, size), states: slot(&self.input, 0, inputs) }];
         step.add_gradients(&[], &first, gradients);
-    }
-}
-
-/// Slots `a` and `b` (different) of a buffer: the first to write, the second to read.
-fn two_slots(buffer: &mut [f32], a: usize, b: usize, size: usize) -> (&mut [f32], &[f32]) {
-    if a < b {
-        let (low, high) = buffer.split_at_mut(b * size);
-        (slot_mut(low, a, size), &high[..size])
-    } else {
-        let (low, high) = buffer.split_at_mut(a * size);
-        (&mut high[..size], slot(low, b, size))
     }
 }
 

@@ -5,8 +5,12 @@ mod bench;
 mod data;
 mod evaluate;
 mod gradient;
+mod inspect;
 mod presets;
 mod progress;
+mod prune;
+mod reproduce;
+mod tasks;
 mod train;
 
 use std::io::{self, Write};
@@ -29,8 +33,12 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Gradient(args) => gradient::run(args),
+        Command::Prune(args) => prune::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Reproduce(args) => reproduce::run(args),
         Command::Presets(args) => presets::run(args),
+        Command::Tasks(args) => tasks::run(args),
     };
     done.unwrap_or_else(|error| {
         if matches!(error, Error::Diverged { .. }) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
-use daleian::train::{Ending, MemoryEstimate, Report, Run, RunConfig, names, presets};
-use daleian::{Error, Isa, Result};
+use daleian::task::TaskSpec;
+use daleian::train::{Ending, MemoryEstimate, Method, Report, Resources, Run, RunConfig, Start, names, presets};
+use daleian::{Error, Result};
 
 use super::args::{self, Train};
 use super::progress::Progress;
@@ -15,9 +16,10 @@ use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
 
 pub fn run(args: Train) -> Result<ExitCode> {
     let isa = isa()?;
-    let config = config(&args)?;
+    let start = args.from.as_ref().filter(|_| !args.resume || args.config.is_none()).map(Start::read).transpose()?;
+    let config = config(&args, start.as_ref())?;
     if args.dry_run {
-        let memory = config.memory()?;
+        let memory = config.memory_within(args.memory_limit)?;
         if args.json {
             print_json(&memory)?
         } else {
@@ -25,9 +27,20 @@ pub fn run(args: Train) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.resume));
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&config, args.method, args.resume));
     let stop = stop_flag()?;
-    match on_threads(args.threads, || train(config, &out, args.resume, isa, &stop))? {
+    if let (true, false, Some(path), Some(Start { moments: None, .. })) =
+        (args.keep_moments, args.resume, &args.from, &start)
+    {
+        let problem = "has no moments to keep; a checkpoint, or what `prune` made of one, would be right".into();
+        return Err(Error::Content { path: path.clone(), problem });
+    }
+    let start = start.filter(|_| !args.resume).map(|start| match args.keep_moments {
+        true => start,
+        false => Start { moments: None, ..start },
+    });
+    let resources = Resources { isa, memory_limit: args.memory_limit };
+    match on_threads(args.threads, || train(config, &out, args.resume, start, resources, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -49,22 +62,36 @@ pub fn run(args: Train) -> Result<ExitCode> {
     }
 }
 
-fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBool) -> Result<Ending> {
-    let mut tell = |memory: &MemoryEstimate| say(format_args!("memory: about {} at the peak", size(memory.total)));
-    let mut run = match resume {
-        true => Run::resume_with(config, out, isa, &mut tell)?,
-        false => Run::create_with(config, out, isa, &mut tell)?,
+fn train(
+    config: RunConfig,
+    out: &Path,
+    resume: bool,
+    start: Option<Start>,
+    resources: Resources,
+    stop: &AtomicBool,
+) -> Result<Ending> {
+    let mut tell = |memory: &MemoryEstimate| {
+        say(format_args!("memory: about {} at the peak", size(memory.total)));
+        if memory.storage.segments.count() > 1 {
+            say(format_args!("to save memory, {}", memory.storage));
+        }
+    };
+    let mut run = match (resume, start) {
+        (true, _) => Run::resume_with(config, out, resources, &mut tell)?,
+        (false, Some(start)) => Run::create_from_start(config, out, resources, start, &mut tell)?,
+        (false, None) => Run::create_with(config, out, resources, &mut tell)?,
     };
     if let Some(warning) = run.warning() {
         say(format_args!("warning: {warning}"));
     }
     let wiring = run.trainer().network().wiring();
     say(format_args!(
-        "{}: {} neurons, {} synapses, {} epochs, {isa}, {} threads, into {}",
+        "{}: {} neurons, {} synapses, {} epochs, {}, {} threads, into {}",
         run.config().name,
         wiring.neurons(),
         wiring.recurrent().nnz(),
         run.config().epochs,
+        resources.isa,
         rayon::current_num_threads(),
         out.display()
     ));
@@ -75,14 +102,36 @@ fn train(config: RunConfig, out: &Path, resume: bool, isa: Isa, stop: &AtomicBoo
     ending
 }
 
-/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset.
-fn config(args: &Train) -> Result<RunConfig> {
-    let path = Path::new(&args.config);
-    let mut config = if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
-        RunConfig::read(path)?
-    } else {
-        presets::config(&args.config)?
+/// The configuration as typed: a file if there is one or the name ends in `.toml`, else a preset; none: that of the
+/// model to start from, or of the run folder to resume.
+fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
+    let mut config = match (&args.config, &args.from, start) {
+        (Some(config), ..) => {
+            let path = Path::new(config);
+            match path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
+                true => RunConfig::read(path)?,
+                false => presets::config(config)?,
+            }
+        }
+        (None, Some(model), Some(start)) => stored(model, start)?,
+        _ => match &args.out {
+            Some(out) if out.join(names::CONFIG).exists() => RunConfig::read(&out.join(names::CONFIG))?,
+            Some(out) => {
+                let problem = "holds no run to resume (no config.toml)".into();
+                return Err(Error::Content { path: out.clone(), problem });
+            }
+            None => {
+                let problem = "without a configuration, the run folder is needed: name it with --out".into();
+                return Err(Error::Setting { key: "--resume".into(), problem });
+            }
+        },
     };
+    if let Some(method) = args.method {
+        method.apply(&mut config);
+    }
+    if let Some(model) = &args.from {
+        config.start = Some(model.clone());
+    }
     config.seed = args.seed.unwrap_or(config.seed);
     config.epochs = args.epochs.unwrap_or(config.epochs);
     let needs_edges = |option: &str| Error::Setting {
@@ -103,22 +152,56 @@ fn config(args: &Train) -> Result<RunConfig> {
             args::Contradictions::Clamp => Contradictions::Clamp,
         };
     }
+    if let Some(folder) = &args.data {
+        set_data(&mut config.task, folder)?;
+    }
     config.validate()?;
     Ok(config)
 }
 
-/// runs/NAME-seedN; where that is taken, the first free runs/NAME-seedN-K, or to resume the last one taken.
-fn default_folder(config: &RunConfig, resume: bool) -> PathBuf {
+/// The folder of images, relative to the current one as typed; absolute, so that the run's configuration means the same
+/// from anywhere.
+fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
+    let wrong = |problem: String| Error::Setting { key: "--data".into(), problem };
+    let TaskSpec::Images { data, .. } = task else {
+        return Err(wrong("only means something with the task `images`".into()));
+    };
+    let whole = std::path::absolute(folder).map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
+    // the configuration of a run is text
+    if whole.to_str().is_none() {
+        return Err(wrong(format!("{} is not UTF-8; another folder name would be right", whole.display())));
+    }
+    *data = Some(whole);
+    Ok(())
+}
+
+/// The configuration that a model was trained with.
+fn stored(model: &Path, start: &Start) -> Result<RunConfig> {
+    let wrong = |problem| Error::Content { path: model.into(), problem };
+    if start.config.is_null() {
+        return Err(wrong("carries no configuration; a preset or CONFIG.toml beside --from would be right".into()));
+    }
+    serde_json::from_value(start.config.clone()).map_err(|error| {
+        wrong(format!(
+            "its configuration cannot be used ({error}); a preset or CONFIG.toml beside --from would be right"
+        ))
+    })
+}
+
+/// runs/NAME-seedN, or runs/NAME-METHOD-seedN; where that is taken, the first free one with -K behind, or to resume the
+/// last one taken.
+fn default_folder(config: &RunConfig, method: Option<Method>, resume: bool) -> PathBuf {
+    let method = method.map(|method| format!("-{}", method.name())).unwrap_or_default();
     let name = |k: usize| {
         let number = if k == 1 { String::new() } else { format!("-{k}") };
-        Path::new("runs").join(format!("{}-seed{}{number}", config.name, config.seed))
+        Path::new("runs").join(format!("{}{method}-seed{}{number}", config.name, config.seed))
     };
     let free = (1..).find(|&k| !name(k).join(names::CONFIG).exists()).expect("numbers do not end");
     name(if resume { free.max(2) - 1 } else { free })
 }
 
 /// Set at the first Ctrl-C; the second ends the process at once.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     let handler = move || {
@@ -133,10 +216,15 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// What was typed, with the folder, for a shell to read again.
 fn again(args: &Train, out: &Path) -> String {
-    let mut words = vec![quoted(&args.config)];
+    // a run from a model has all it needs in its folder
+    let mut words: Vec<String> =
+        args.config.iter().filter(|_| args.from.is_none()).map(|config| quoted(config)).collect();
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
+    words.extend(args.method.map(|method| format!("--method {}", method.name())));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
+    words.extend(args.data.as_ref().map(|folder| format!("--data {}", quoted(&folder.to_string_lossy()))));
+    words.extend(args.memory_limit.map(|bytes| format!("--memory-limit {bytes}")));
     words.extend(args.duplicates.map(|what| format!("--duplicates {what:?}").to_lowercase()));
     words.extend(args.contradictions.map(|what| format!("--contradictions {what:?}").to_lowercase()));
     words.push(format!("--out {}", quoted(&out.to_string_lossy())));
@@ -144,7 +232,7 @@ fn again(args: &Train, out: &Path) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
@@ -153,11 +241,12 @@ fn quoted(word: &str) -> String {
 fn account(memory: &MemoryEstimate) -> String {
     let mut rows: Vec<(&str, String)> = memory.parts().map(|(what, bytes)| (what, size(bytes))).into();
     rows.push(("total", size(memory.total)));
-    table(&rows)
+    rows.extend(memory.limit.map(|limit| ("limit", size(limit))));
+    format!("{}\n{}", table(&rows), memory.storage)
 }
 
 /// Bytes for a person.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {
         ..1e6 => format!("{:.1} KiB", bytes / 1024.0),
@@ -169,6 +258,7 @@ fn size(bytes: u64) -> String {
 fn summary(report: &Report, folder: &Path) -> String {
     let mut rows = vec![("test loss", format!("{:.6}", report.test_loss))];
     rows.extend(report.test_accuracy.map(|share| ("test accuracy", format!("{:.2} %", 100.0 * share))));
+    rows.extend(report.data.clone().map(|label| ("data", label)));
     rows.extend([
         ("time", format!("{:.1} s", report.seconds)),
         ("synapses", format!("{} ({} silent)", report.synapses, report.silent_synapses)),

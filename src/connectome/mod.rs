@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub use sign::Sign;
 pub use spec::{ConnectionSpec, Contradictions, Duplicates, EdgeListSpec, PopulationSpec, RuleName};
+pub(crate) use table::Table;
 
 use crate::error::{Error, Result};
 use crate::sparse::{Pattern, Repeats, from_edges};

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// An open file, after its header.
-pub(super) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     reader: csv::Reader<Box<dyn Read>>,
     header: Vec<String>,
@@ -24,13 +24,13 @@ pub(super) struct Table {
 
 /// A column that the header has.
 #[derive(Clone, Copy)]
-pub(super) struct Column {
+pub(crate) struct Column {
     at: usize,
     name: &'static str,
 }
 
 /// One row.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     path: &'a Path,
     record: &'a ByteRecord,
     /// The line of the file it starts in, counted from 1, as an editor shows it.

@@ -111,6 +111,11 @@ impl Network {
 
     /// The network, the metadata, and the open file for what else is in it.
     pub(crate) fn read(path: &Path) -> Result<(Self, Header, TensorReader)> {
+        Self::read_numbers(path, true)
+    }
+
+    /// As [`read`](Self::read), but numbers need only be finite if they must.
+    pub(crate) fn read_numbers(path: &Path, must_be_finite: bool) -> Result<(Self, Header, TensorReader)> {
         let reader = TensorReader::open(path)?;
         let header = header(&reader)?;
         let vector = |name| Ok::<_, Error>([reader.length(name)?]);
@@ -141,7 +146,7 @@ impl Network {
             .map_err(|error| reader.error(error))?;
         let finite = |name: &str, shape: &[usize]| -> Result<Vec<f32>> {
             let values = reader.f32(name, shape)?;
-            match values.iter().position(|x| !x.is_finite()) {
+            match values.iter().position(|x| must_be_finite && !x.is_finite()) {
                 Some(at) => Err(reader.error(format!("`{name}`: element {at} is {}, not a finite number", values[at]))),
                 None => Ok(values),
             }

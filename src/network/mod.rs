@@ -71,6 +71,15 @@ impl Network {
         self.parameters.get_mut(name)
     }
 
+    /// Whether the other network has the same neurons, entries and values.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.wiring, &other.wiring);
+        ours.populations() == theirs.populations()
+            && [ours.recurrent(), ours.input(), ours.readout()]
+                == [theirs.recurrent(), theirs.input(), theirs.readout()]
+            && self.parameters == other.parameters
+    }
+
     /// Weights against the sign of their presynaptic neuron: 0 under Dale's law.
     pub fn sign_violations(&self) -> usize {
         let signs = self.wiring.signs();

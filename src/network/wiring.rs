@@ -85,6 +85,16 @@ impl Wiring {
         })
     }
 
+    /// The same neurons with other synapses.
+    ///
+    /// # Panics
+    /// If the pattern is not of as many neurons.
+    pub(crate) fn with_recurrent(&self, recurrent: Arc<Pattern>) -> Self {
+        let n = self.neurons();
+        assert_eq!((recurrent.rows(), recurrent.cols()), (n, n), "a pattern of the same neurons");
+        Self { recurrent, ..self.clone() }
+    }
+
     /// Number of neurons n.
     pub fn neurons(&self) -> usize {
         self.recurrent.rows()

@@ -61,8 +61,8 @@ impl Optimizer {
         (self.updates, self.moments) = (updates, moments);
     }
 
-    /// One step with learning rate `rate`. The gradient is multiplied by `scale` first (see [`clip`]); recurrent
-    /// weights are held within `bounds` in the same pass.
+    /// One step with learning rate `rate`, for recurrent weights times their factor. The gradient is multiplied by
+    /// `scale` first (see [`clip`]); recurrent weights are held within `bounds` in the same pass.
     ///
     /// Parameters whose gradient is empty stay as they are.
     pub fn step<'a>(
@@ -83,6 +83,10 @@ impl Optimizer {
             let within = |range: Range<usize>| match name {
                 ParameterName::RecurrentWeights => bounds(range),
                 _ => Bounds::Free,
+            };
+            let rate = match name {
+                ParameterName::RecurrentWeights => rate * self.spec.recurrent_factor(),
+                _ => rate,
             };
             let values = network.parameters.get_mut(name);
             self.update(isa, name, values, gradient, rate, scale, within);
@@ -123,15 +127,6 @@ impl Optimizer {
                     sgd(isa, &step, w, g, v, bounds(range(k, w.len())));
                 });
             }
-        }
-    }
-}
-
-impl OptimizerSpec {
-    /// The learning rate before any schedule.
-    pub fn learning_rate(&self) -> f64 {
-        match *self {
-            Self::Adam { learning_rate, .. } | Self::Sgd { learning_rate, .. } => learning_rate,
         }
     }
 }

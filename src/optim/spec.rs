@@ -22,6 +22,9 @@ pub enum OptimizerSpec {
         /// Added to the root of the second moment.
         #[serde(default = "epsilon")]
         epsilon: f64,
+        /// The learning rate of the recurrent weights is `learning-rate` times this.
+        #[serde(default = "one")]
+        recurrent_factor: f64,
     },
     /// Gradient descent with momentum (torch's form: `v <- momentum v + g`, `w <- w - lr v`).
     Sgd {
@@ -30,18 +33,43 @@ pub enum OptimizerSpec {
         /// From 0 (none) to below 1.
         #[serde(default)]
         momentum: f64,
+        /// The learning rate of the recurrent weights is `learning-rate` times this.
+        #[serde(default = "one")]
+        recurrent_factor: f64,
     },
 }
 
 impl OptimizerSpec {
     /// Adam with this learning rate and torch's other defaults.
     pub fn adam(learning_rate: f64) -> Self {
-        Self::Adam { learning_rate, beta1: beta1(), beta2: beta2(), epsilon: epsilon() }
+        Self::Adam { learning_rate, beta1: beta1(), beta2: beta2(), epsilon: epsilon(), recurrent_factor: one() }
     }
 
     /// Gradient descent with this learning rate and momentum (0: none).
     pub fn sgd(learning_rate: f64, momentum: f64) -> Self {
-        Self::Sgd { learning_rate, momentum }
+        Self::Sgd { learning_rate, momentum, recurrent_factor: one() }
+    }
+
+    /// The same with `factor` times the learning rate for the recurrent weights.
+    pub fn with_recurrent_factor(mut self, factor: f64) -> Self {
+        match &mut self {
+            Self::Adam { recurrent_factor, .. } | Self::Sgd { recurrent_factor, .. } => *recurrent_factor = factor,
+        }
+        self
+    }
+
+    /// What the learning rate of the recurrent weights is of that of the other parameters.
+    pub fn recurrent_factor(&self) -> f64 {
+        match *self {
+            Self::Adam { recurrent_factor, .. } | Self::Sgd { recurrent_factor, .. } => recurrent_factor,
+        }
+    }
+
+    /// The learning rate before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match *self {
+            Self::Adam { learning_rate, .. } | Self::Sgd { learning_rate, .. } => learning_rate,
+        }
     }
 
     /// Checks that every number is within its range.
@@ -50,18 +78,17 @@ impl OptimizerSpec {
     /// [`Error::Setting`](crate::error::Error::Setting) with the key of the first that is not, and what would be
     /// right.
     pub fn validate(&self) -> Result<()> {
+        above_zero("optimizer.learning-rate", self.learning_rate())?;
         match *self {
-            Self::Adam { learning_rate, beta1, beta2, epsilon } => {
-                above_zero("optimizer.learning-rate", learning_rate)?;
+            Self::Adam { beta1, beta2, epsilon, .. } => {
                 share("optimizer.beta1", beta1)?;
                 share("optimizer.beta2", beta2)?;
-                above_zero("optimizer.epsilon", epsilon)
+                above_zero("optimizer.epsilon", epsilon)?;
             }
-            Self::Sgd { learning_rate, momentum } => {
-                above_zero("optimizer.learning-rate", learning_rate)?;
-                share("optimizer.momentum", momentum)
-            }
+            Self::Sgd { momentum, .. } => share("optimizer.momentum", momentum)?,
         }
+        above_zero("optimizer.recurrent-factor", self.recurrent_factor())?;
+        above_zero("optimizer.recurrent-factor times learning-rate", self.recurrent_factor() * self.learning_rate())
     }
 }
 
@@ -117,6 +144,9 @@ impl Default for ScheduleSpec {
     }
 }
 
+fn one() -> f64 {
+    1.0
+}
 fn beta1() -> f64 {
     0.9
 }

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Data, Dataset, Targets, Task};
+use crate::task::{Data, Dataset, Description, Targets, Task};
 
 /// The flip-flop's settings. Inputs `[samples, steps, channels]`, targets `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +27,15 @@ pub struct FlipFlop {
 impl Task for FlipFlop {
     fn name(&self) -> &'static str {
         "flip-flop"
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            learned: "hold a bit for each channel: answer with the last pulse, +1 or -1, that it brought",
+            inputs: "rare pulses of +1 and -1, else 0: [samples, steps, channels]",
+            targets: "the last pulse of each channel, 0 before the first: [samples, steps, channels]",
+            source: "the paper's flip-flop (Fig. 2) with 1 channel; with k channels, k bits at once",
+        }
     }
 
     fn generate(&self, seed: u64) -> Result<Data> {
@@ -102,6 +111,26 @@ mod tests {
         // 15,000 pulses with a deviation of 119; signs with a deviation of 61.
         assert!((up + down - 15_000.0).abs() < 600.0, "{up} {down}");
         assert!((up - down).abs() < 600.0, "{up} {down}");
+    }
+
+    /// Three bits, each of its own pulses: every pair of held values comes up.
+    #[test]
+    fn channels_are_independent_bits() {
+        let task = FlipFlop { channels: 3, steps: 100, probability: 0.1, train_samples: 100, test_samples: 1 };
+        let data = task.generate(3).unwrap();
+        let mut pairs = [[[0; 3]; 3]; 3];
+        for (k, (one, other)) in [(0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+            for held in values(data.train()).chunks(3) {
+                pairs[k][(held[one] + 1.0) as usize][(held[other] + 1.0) as usize] += 1;
+            }
+            // about 2,000 of each pair of signs (10,000 steps, 9 % before the first pulse), few of them independent
+            for (a, b) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
+                assert!((1200..=2800).contains(&pairs[k][a][b]), "{pairs:?}");
+            }
+        }
+        // both pulse in 1 % of 10,000 steps, with a deviation of 10
+        let both = data.train().inputs().chunks(3).filter(|pulses| pulses[0] != 0.0 && pulses[1] != 0.0).count();
+        assert!((60..=140).contains(&both), "{both}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Data, Dataset, Targets, Task};
+use crate::task::{Data, Dataset, Description, Targets, Task};
 
 /// The settings of delayed memory. Inputs, targets and mask `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub struct Memory {
 impl Task for Memory {
     fn name(&self) -> &'static str {
         "memory"
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            learned: "remember a cue over a delay: answer with it after the silence",
+            inputs: "a cue of +1 or -1 on one channel, then silence: [samples, steps, channels]",
+            targets: "after the delay, the cue on its channel; before, nothing counts: [samples, steps, channels]",
+            source: "delayed memory, a standard test of working memory; not in the paper",
+        }
     }
 
     fn generate(&self, seed: u64) -> Result<Data> {

@@ -2,26 +2,46 @@
 
 mod dataset;
 mod flip_flop;
+mod images;
 mod lanes;
 mod memory;
 pub mod npz;
 mod order;
 mod spec;
-
-use std::path::Path;
+mod waves;
 
 pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
+pub use images::{Images, Scan};
 pub use memory::Memory;
 pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;
+pub use waves::{Waves, WavesVersion};
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
+
+/// What a task is, in words: a phrase each, without a full stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// What the network learns.
+    pub learned: &'static str,
+    /// What goes in, with its shape.
+    pub inputs: &'static str,
+    /// What should come out, with its shape.
+    pub targets: &'static str,
+    /// Where the task comes from.
+    pub source: &'static str,
+}
 
 /// A generated task: settings from which samples are drawn.
 pub trait Task {
     /// Its name, as `kind` in a configuration.
     fn name(&self) -> &'static str;
+
+    /// What it is, in words.
+    fn describe(&self) -> Description;
 
     /// Draws both splits from the streams of `seed`: the same seed and settings give the same bits, and the size of
     /// one split does not change the other.
@@ -29,25 +49,6 @@ pub trait Task {
     /// # Errors
     /// [`Error::Setting`] with the key (`task.…`) of the first setting that is wrong.
     fn generate(&self, seed: u64) -> Result<Data>;
-}
-
-impl TaskSpec {
-    /// Generates the task, or reads the recorded data; a relative path is looked for in the folder `base` (that of
-    /// the configuration).
-    ///
-    /// # Errors
-    /// As [`Task::generate`] and [`npz::read`].
-    pub fn load(&self, seed: u64, base: &Path) -> Result<Data> {
-        match *self {
-            Self::FlipFlop { channels, steps, probability, train_samples, test_samples } => {
-                FlipFlop { channels, steps, probability, train_samples, test_samples }.generate(seed)
-            }
-            Self::Memory { channels, steps, cue, delay, train_samples, test_samples } => {
-                Memory { channels, steps, cue, delay, train_samples, test_samples }.generate(seed)
-            }
-            Self::Data { ref file, classes } => npz::read(base.join(file), classes),
-        }
-    }
 }
 
 /// Sizes that must be at least 1, with their keys.
@@ -75,6 +76,7 @@ fn zeros(key: &str, shape: [usize; 3]) -> Result<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_specification_is_the_task_it_names() {
@@ -93,6 +95,51 @@ mod tests {
         let task = Memory { channels: 1, steps: 9, cue: 1, delay: 5, train_samples: 4, test_samples: 2 };
         assert_eq!(spec.load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
         assert!(toml::to_string(&spec).unwrap().contains(&format!("kind = \"{}\"", task.name())));
+    }
+
+    #[test]
+    fn waves_come_in_two_versions() {
+        let spec = |version: &str| -> Result<TaskSpec, toml::de::Error> {
+            toml::from_str(&format!(
+                "kind = 'waves'\nversion = '{version}'\nsteps = 9\ntrain-samples = 4\ntest-samples = 2\n"
+            ))
+        };
+        for (name, version) in [("as-run", WavesVersion::AsRun), ("meant", WavesVersion::Meant)] {
+            let task = Waves { version, steps: 9, train_samples: 4, test_samples: 2 };
+            assert_eq!(spec(name).unwrap().load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
+        }
+        let error = spec("published").unwrap_err().to_string();
+        assert!(error.contains("`published`") && error.contains("`as-run`") && error.contains("`meant`"), "{error}");
+    }
+
+    #[test]
+    fn tasks_are_listed_once_and_go_through_toml() {
+        let tasks = TaskSpec::generated();
+        let names: Vec<&str> = tasks.iter().map(TaskSpec::name).collect();
+        for (at, spec) in tasks.iter().enumerate() {
+            assert!(!names[..at].contains(&spec.name()), "{names:?}");
+            let text = toml::to_string(spec).unwrap();
+            assert!(text.contains(&format!("kind = \"{}\"", spec.name())), "{text}");
+            assert_eq!(toml::from_str::<TaskSpec>(&text).unwrap(), *spec);
+            let words = spec.describe();
+            for text in [words.learned, words.inputs, words.targets, words.source] {
+                assert!(text.len() > 20 && !text.ends_with('.'), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_samples_are_the_first_ones() {
+        for spec in TaskSpec::generated() {
+            let whole = spec.clone().with_samples(9, 8).load(5, Path::new("")).unwrap();
+            let few = spec.with_samples(1, 3).load(5, Path::new("")).unwrap();
+            assert_eq!([few.train().samples(), few.test().samples()], [1, 3]);
+            for (few, whole) in [(few.train(), whole.train()), (few.test(), whole.test())] {
+                assert_eq!(few.inputs(), &whole.inputs()[..few.inputs().len()]);
+            }
+        }
+        let data = TaskSpec::Data { file: "data.npz".into(), classes: None };
+        assert_eq!(data.clone().with_samples(1, 3), data);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What a configuration says of the data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::task::{Data, Description, FlipFlop, Images, Memory, Scan, Task, Waves, WavesVersion, images, npz};
 
 /// What the network learns: a generated task or recorded data (`[task]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,31 @@ pub enum TaskSpec {
         /// Trials to test on.
         test_samples: usize,
     },
+    /// Continue two waves (the paper's wave reconstruction).
+    Waves {
+        /// As the paper ran it, or as it meant it.
+        version: WavesVersion,
+        /// Time steps of a window, at most 2,500.
+        steps: usize,
+        /// Windows to learn from.
+        train_samples: usize,
+        /// Windows to test on.
+        test_samples: usize,
+    },
+    /// Name a handwritten digit that is seen row by row, `[samples, 28, 28]`, or pixel by pixel, `[samples, 784, 1]`.
+    Images {
+        /// What a time step is.
+        by: Scan,
+        /// Images to learn from, the first ones of the file; left out: all of them, or 60,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        train_samples: Option<usize>,
+        /// Images to test on; left out: all of the file, or 10,000 drawn ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_samples: Option<usize>,
+        /// The folder with MNIST's four files, plain or gzipped; left out: digits are drawn, which are not MNIST's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<PathBuf>,
+    },
     /// Arrays of a `.npz` file: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, optional
     /// `train_mask`, `test_mask`.
     Data {
@@ -50,6 +78,106 @@ pub enum TaskSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         classes: Option<usize>,
     },
+}
+
+impl TaskSpec {
+    /// Every generated task once, with settings to begin with: those of its first preset.
+    pub fn generated() -> Vec<Self> {
+        let paper =
+            Self::FlipFlop { channels: 1, steps: 50, probability: 0.05, train_samples: 6000, test_samples: 1000 };
+        let version = WavesVersion::AsRun;
+        vec![
+            paper,
+            Self::Waves { version, steps: 500, train_samples: 1000, test_samples: 1000 },
+            Self::Memory { channels: 2, steps: 50, cue: 5, delay: 35, train_samples: 32, test_samples: 16 },
+            Self::Images { by: Scan::Rows, train_samples: None, test_samples: None, data: None },
+        ]
+    }
+
+    /// The generated task; `None` for recorded data.
+    pub fn task(&self) -> Option<Box<dyn Task>> {
+        Some(match *self {
+            Self::FlipFlop { channels, steps, probability, train_samples, test_samples } => {
+                Box::new(FlipFlop { channels, steps, probability, train_samples, test_samples })
+            }
+            Self::Memory { channels, steps, cue, delay, train_samples, test_samples } => {
+                Box::new(Memory { channels, steps, cue, delay, train_samples, test_samples })
+            }
+            Self::Waves { version, steps, train_samples, test_samples } => {
+                Box::new(Waves { version, steps, train_samples, test_samples })
+            }
+            Self::Images { by, train_samples, test_samples, ref data } => {
+                Box::new(Images { by, train_samples, test_samples, data: data.clone() })
+            }
+            Self::Data { .. } => return None,
+        })
+    }
+
+    /// The same task with so many samples, which are the first ones of more; recorded data stay as they are.
+    pub fn with_samples(mut self, train: usize, test: usize) -> Self {
+        match &mut self {
+            Self::FlipFlop { train_samples, test_samples, .. }
+            | Self::Waves { train_samples, test_samples, .. }
+            | Self::Memory { train_samples, test_samples, .. } => (*train_samples, *test_samples) = (train, test),
+            Self::Images { train_samples, test_samples, .. } => {
+                (*train_samples, *test_samples) = (Some(train), Some(test));
+            }
+            Self::Data { .. } => {}
+        }
+        self
+    }
+
+    /// Its name, as `kind` in a configuration.
+    pub fn name(&self) -> &'static str {
+        self.task().map_or("data", |task| task.name())
+    }
+
+    /// What it is, in words.
+    pub fn describe(&self) -> Description {
+        self.task().map_or(npz::DESCRIPTION, |task| task.describe())
+    }
+
+    /// Generates the task, or reads the recorded data; a relative path is looked for in the folder `base` (that of
+    /// the configuration).
+    ///
+    /// # Errors
+    /// As [`Task::generate`] and [`npz::read`].
+    pub fn load(&self, seed: u64, base: &Path) -> Result<Data> {
+        match self {
+            Self::Data { file, classes } => npz::read(base.join(file), *classes),
+            Self::Images { by, train_samples, test_samples, data: Some(folder) } => {
+                let (by, train_samples, test_samples) = (*by, *train_samples, *test_samples);
+                Images { by, train_samples, test_samples, data: Some(base.join(folder)) }.generate(seed)
+            }
+            _ => self.task().expect("all but data are generated").generate(seed),
+        }
+    }
+
+    /// Where the data come from, for tables and figures, if the name of the task does not say it.
+    pub fn data_label(&self) -> Option<String> {
+        match self {
+            Self::Images { data, .. } => Some(images::source(data.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// The file or folder that the data are read from.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Data { file, .. } => Some(file),
+            Self::Images { data, .. } => data.as_mut(),
+            _ => None,
+        }
+    }
 }
 
 fn one() -> usize {

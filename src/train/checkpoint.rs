@@ -11,7 +11,7 @@ use super::metrics::{COLUMNS, Row};
 use super::run::History;
 use super::{Position, RunConfig, Running, Trainer};
 use crate::error::{Error, Result};
-use crate::files::Tensor;
+use crate::files::{Tensor, TensorReader};
 use crate::network::{Network, ParameterName, Parameters};
 
 /// What a checkpoint adds to the metadata of a model.
@@ -62,9 +62,7 @@ pub(super) fn write(
     let sums = [running.objective, running.loss, running.weight, running.correct, running.samples, seconds];
     let mut tensors =
         vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
-    for (k, moments) in optimizer.moments().iter().enumerate() {
-        tensors.extend(ParameterName::ALL.map(|name| Tensor::vector(moment(k, name), &moments.get(name)[..])));
-    }
+    tensors.extend(moment_tensors(optimizer.moments()));
     let progress = serde_json::to_value(progress).expect("settings are plain data");
     network.write(path, "daleian-checkpoint", config, progress, tensors)
 }
@@ -72,6 +70,34 @@ pub(super) fn write(
 /// The tensor of the `k`th moment of a parameter.
 fn moment(k: usize, name: ParameterName) -> String {
     format!("optimizer.{k}.{}", name.tensor())
+}
+
+/// Moments as tensors of a file.
+pub(super) fn moment_tensors(moments: &[Parameters]) -> Vec<Tensor<'_>> {
+    let mut tensors = Vec::new();
+    for (k, moments) in moments.iter().enumerate() {
+        tensors.extend(ParameterName::ALL.map(|name| Tensor::vector(moment(k, name), &moments.get(name)[..])));
+    }
+    tensors
+}
+
+/// The moments of a file that has `count` a parameter.
+///
+/// # Errors
+/// If they are too many, or cannot be read.
+pub(super) fn read_moments(reader: &TensorReader, count: usize) -> Result<Vec<Parameters>> {
+    if count > 2 {
+        return Err(reader.error(format!("{count} moments a parameter; at most 2 would be right")));
+    }
+    let read = |k| {
+        let mut moments = Parameters::default();
+        for name in ParameterName::ALL {
+            let tensor = moment(k, name);
+            *moments.get_mut(name) = reader.f32(&tensor, &[reader.length(&tensor)?])?.into();
+        }
+        Ok(moments)
+    };
+    (0..count).map(read).collect()
 }
 
 /// Reads a checkpoint of a run whose optimizer keeps moments for the parameters that are not frozen.
@@ -82,23 +108,11 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let (network, header, reader) = Network::read(path)?;
     let progress: Progress = serde_json::from_value(header.run)
         .map_err(|error| Error::content(path, format!("not a checkpoint: its metadata lack a part ({error})")))?;
-    if progress.moments > 2 {
-        return Err(reader.error(format!("{} moments a parameter; at most 2 would be right", progress.moments)));
-    }
+    let moments = read_moments(&reader, progress.moments)?;
     let epochs = reader.shape("metrics")?.first().copied().unwrap_or(0);
     let table = reader.f64("metrics", &[epochs, COLUMNS])?;
     let sums = reader.f64("progress.sums", &[6])?;
     let row = |chunk: &[f64]| Row::from_numbers(chunk.try_into().expect("chunks have this size"));
-    let moments = (0..progress.moments)
-        .map(|k| {
-            let mut moments = Parameters::default();
-            for name in ParameterName::ALL {
-                let tensor = moment(k, name);
-                *moments.get_mut(name) = reader.f32(&tensor, &[reader.length(&tensor)?])?.into();
-            }
-            Ok(moments)
-        })
-        .collect::<Result<Vec<_>>>()?;
     Ok(Checkpoint {
         rows: table.chunks_exact(COLUMNS).map(row).collect(),
         seconds: sums[5],
@@ -130,8 +144,9 @@ impl Checkpoint {
         }
         let Position { epoch, step } = self.position;
         let steps = epoch.checked_mul(trainer.steps_per_epoch()).and_then(|steps| steps.checked_add(step));
-        if step >= trainer.steps_per_epoch() || steps != usize::try_from(self.updates).ok() || self.rows.len() != epoch
-        {
+        // the optimizer may have begun with the moments of an earlier run
+        let made = self.updates.checked_sub(trainer.optimizer().updates()).and_then(|made| usize::try_from(made).ok());
+        if step >= trainer.steps_per_epoch() || steps.is_none() || steps != made || self.rows.len() != epoch {
             return Err(Error::content(path, "its position, updates and metrics do not go together"));
         }
         trainer.restore(self.network.parameters, self.updates, self.moments, self.position, self.running);

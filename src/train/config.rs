@@ -1,7 +1,7 @@
 //! A run's configuration, as TOML: typed here, validated in [`super::validate`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,10 @@ pub struct RunConfig {
     /// Parameters that keep their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<ParameterName>,
+    /// A model or checkpoint file that the run starts from: neurons, synapses, signs and parameters are the file's, and
+    /// `connectome`, `population`, `connection` and `init` say nothing then. A run folder keeps a copy and names that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<PathBuf>,
     /// What is minimised.
     pub loss: LossName,
     /// The data.
@@ -130,9 +134,10 @@ impl RunConfig {
         let mut config: Self = toml::from_str(text).map_err(|error| Error::content(&source, error))?;
         config.validate().map_err(|error| Error::content(&source, error))?;
         let folder = folder.as_ref();
-        if let TaskSpec::Data { file, .. } = &mut config.task {
-            *file = folder.join(&file);
+        if let Some(path) = config.task.path_mut() {
+            *path = folder.join(&path);
         }
+        config.start = config.start.map(|start| folder.join(start));
         if let Some(connectome) = &mut config.connectome {
             connectome.edges = folder.join(&connectome.edges);
             connectome.neurons = connectome.neurons.as_ref().map(|neurons| folder.join(neurons));
@@ -142,12 +147,13 @@ impl RunConfig {
 
     /// The files that the configuration names.
     fn files(&self) -> impl Iterator<Item = &Path> {
-        let data = match &self.task {
-            TaskSpec::Data { file, .. } => Some(file),
-            TaskSpec::FlipFlop { .. } | TaskSpec::Memory { .. } => None,
-        };
         let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);
-        connectome.flatten().chain(data).map(|file| file.as_path())
+        connectome.flatten().map(|file| file.as_path()).chain(self.task.path()).chain(self.start.as_deref())
+    }
+
+    /// The same run from the model `start`, whose wiring takes the place of the configuration's.
+    pub(super) fn starting_from(self, start: PathBuf) -> Self {
+        Self { start: Some(start), connectome: None, population: Vec::new(), connection: Vec::new(), ..self }
     }
 
     /// Every setting, resolved, as TOML.

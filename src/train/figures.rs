@@ -6,7 +6,7 @@ use crate::analysis::draw::{
 };
 use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
 use crate::bptt::LossName;
-use crate::task::Targets;
+use crate::task::{Dataset, Targets};
 
 use super::metrics::Row;
 use super::{RunConfig, Trainer};
@@ -36,7 +36,7 @@ pub(super) fn draw(
         .collect();
     let pattern = wiring.recurrent();
     let grid = |values| block_grid(pattern, values, &populations, CELLS);
-    let title = format!("{}: recurrent weights W[post, pre]", config.name);
+    let title = self::title(config, ": recurrent weights W[post, pre]");
     out.push(("weights.svg", weight_maps(&title, &[("Start", &grid(start)), ("End", &grid(end))])));
     let limit = match largest_magnitude(start).max(largest_magnitude(end)) {
         0.0 => 1.0,
@@ -44,10 +44,16 @@ pub(super) fn draw(
     };
     let signs = wiring.signs();
     let spread = |values| weight_distribution(pattern, values, &signs, limit, BINS);
-    let title = format!("{}: weights by sign of the presynaptic neuron", config.name);
+    let title = self::title(config, ": weights by sign of the presynaptic neuron");
     let panels = [("Start", &spread(start)), ("End", &spread(end))];
     out.push(("distribution.svg", draw_distribution(&title, &panels)));
     out
+}
+
+/// The title of a drawing; it says where the data come from if the name of the task does not.
+fn title(config: &RunConfig, what: &str) -> String {
+    let label = config.task.data_label().map(|label| format!(" ({label})")).unwrap_or_default();
+    format!("{}{what}{label}", config.name)
 }
 
 fn loss(config: &RunConfig, rows: &[Row]) -> String {
@@ -56,7 +62,7 @@ fn loss(config: &RunConfig, rows: &[Row]) -> String {
     let (train, test) = (points(|row| row.train_loss), points(|row| row.test_loss));
     let rate = points(|row| row.learning_rate);
     loss_curves(&LossFigure {
-        title: &config.name,
+        title: &title(config, ""),
         value: match config.loss {
             LossName::Mse => "mean squared error",
             LossName::CrossEntropy => "cross-entropy (nats)",
@@ -72,19 +78,28 @@ fn loss(config: &RunConfig, rows: &[Row]) -> String {
 fn test_trials(config: &RunConfig, trainer: &mut Trainer) -> String {
     let count = TRIALS.min(trainer.data().test().samples());
     let outputs = trainer.outputs(count);
-    let data = trainer.data().test();
-    let (steps, channels, width) = (data.steps(), data.channels(), data.outputs());
-    let shown: Vec<Trial> = (0..count)
+    let shown = first_trials(trainer.data().test(), TRIALS, Some(&outputs));
+    trials(&title(config, ": test trials"), &shown)
+}
+
+/// The first `count` samples of a data set, or as many as there are, to draw with [`trials`]; `outputs`,
+/// `[count, steps, outputs]`, is what a network answered.
+///
+/// # Panics
+/// If `outputs` are fewer.
+pub fn first_trials<'a>(data: &'a Dataset, count: usize, outputs: Option<&'a [f32]>) -> Vec<Trial<'a>> {
+    let of = |values: &'a [f32], count: usize, k: usize| {
+        let trial = data.steps() * count;
+        Channels { values: &values[k * trial..][..trial], count }
+    };
+    (0..count.min(data.samples()))
         .map(|k| Trial {
-            inputs: Channels { values: &data.inputs()[k * steps * channels..][..steps * channels], count: channels },
+            inputs: of(data.inputs(), data.channels(), k),
             target: match data.targets() {
-                Targets::Series { values, .. } => {
-                    Target::Series(Channels { values: &values[k * steps * width..][..steps * width], count: width })
-                }
+                Targets::Series { values, .. } => Target::Series(of(values, data.outputs(), k)),
                 Targets::Classes { labels, .. } => Target::Class(labels[k] as usize),
             },
-            outputs: Channels { values: &outputs[k * steps * width..][..steps * width], count: width },
+            outputs: outputs.map(|outputs| of(outputs, data.outputs(), k)),
         })
-        .collect();
-    trials(&format!("{}: test trials", config.name), &shown)
+        .collect()
 }

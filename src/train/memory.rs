@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::RunConfig;
-use super::run::keeps_start;
-use crate::bptt::BpttMemory;
+use super::TrainSettings;
+use crate::bptt::{BpttMemory, Storage};
+use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::optim::Optimizer;
 use crate::sparse::Pattern;
@@ -18,7 +18,7 @@ const PROGRAM: u64 = 7 << 20;
 ///
 /// The peak is that of training. Reading an edge list takes up to about 60 bytes an edge for a moment, before the rest
 /// is there, and is not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// Which synapses exist: a column an entry, and row pointers; with those of input and readout.
     pub synapses: u64,
@@ -30,7 +30,8 @@ pub struct MemoryEstimate {
     pub moments: u64,
     /// The recurrent and readout weights by presynaptic neuron: rows, places and values.
     pub transposed: u64,
-    /// States of every step of a batch, `steps · neurons · lanes · 4`; lanes are samples rounded up to 16.
+    /// States of every step of a batch, `steps · neurons · lanes · 4`, or as much of it as is kept under a limit; lanes
+    /// are samples rounded up to 16.
     pub states: u64,
     /// Rates of two steps and derivatives of a few.
     pub rates: u64,
@@ -44,31 +45,62 @@ pub struct MemoryEstimate {
     pub program: u64,
     /// All of it.
     pub total: u64,
+    /// What `total` may be at most, where that was asked for.
+    pub limit: Option<u64>,
+    /// Which states are kept.
+    pub storage: Storage,
 }
 
 impl MemoryEstimate {
-    /// For a run of `config` whose network has this wiring.
-    pub(super) fn new(config: &RunConfig, wiring: &Wiring, data: &Data) -> Self {
-        let trainable = config.settings().trainable(wiring);
+    /// Of training a network with this wiring, beside `others` bytes of what it was built from, with as many states kept
+    /// as the limit allows.
+    ///
+    /// # Errors
+    /// If the limit cannot be met: with what could.
+    pub(crate) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<Self> {
+        let (batch, steps) = (settings.batch, data.train().steps());
+        let with = |storage: Storage| Self::new(settings, others, wiring, data, storage);
+        let whole = with(Storage::whole(wiring, batch, steps));
+        let Some(limit) = settings.memory_limit else { return Ok(whole) };
+        let rest = whole.total.saturating_sub(whole.states).saturating_sub(whole.rates);
+        let storage = limit.checked_sub(rest).and_then(|room| Storage::within(wiring, batch, steps, room));
+        storage.map(with).ok_or_else(|| {
+            let least = with(Storage::least(wiring, batch, steps));
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let problem = format!(
+                "{} MiB, but at least {} MiB would be needed (the fewest states of a batch that can be kept, rates and \
+                 derivatives are {} MiB of it; a smaller `batch` takes less)",
+                limit >> 20,
+                mib(least.total),
+                mib(least.states.saturating_add(least.rates)),
+            );
+            Error::setting("--memory-limit", problem)
+        })
+    }
+
+    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: Storage) -> Self {
+        let trainable = settings.trainable(wiring);
         let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
-        let step = BpttMemory::new(wiring, config.loss, config.batch, train.steps(), Some(&trainable));
-        let test_batch = config.batch.min(test.samples());
-        let start = if keeps_start(config) { bytes(&[ParameterName::RecurrentWeights]) } else { 0 };
+        let loss = settings.objective.loss;
+        let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, &storage);
+        let test_batch = settings.batch.min(test.samples());
         let mut out = Self {
             synapses: pattern(wiring.recurrent()) + pattern(wiring.input()) + pattern(wiring.readout()),
-            parameters: bytes(&ParameterName::ALL) + start,
+            parameters: bytes(&ParameterName::ALL) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
-            moments: Optimizer::moments_of(config.optimizer) as u64 * bytes(&trainable),
+            moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
             transposed: step.transposed,
             states: step.states,
             rates: step.rates,
             batch: step.batch,
-            evaluation: BpttMemory::new(wiring, config.loss, test_batch, test.steps(), None).total(),
+            evaluation: BpttMemory::new(wiring, loss, test_batch, test.steps(), None).total(),
             data: (train.bytes() + test.bytes()) as u64,
             program: PROGRAM,
             total: 0,
+            limit: settings.memory_limit,
+            storage,
         };
         out.total = out.parts().iter().fold(0, |total, (_, bytes)| total.saturating_add(*bytes));
         out

@@ -4,8 +4,14 @@ use crate::error::{Error, Result};
 
 use super::RunConfig;
 
-const PRESETS: [(&str, &str); 2] =
-    [("flip-flop", include_str!("../../presets/flip-flop.toml")), ("fly", include_str!("../../presets/fly.toml"))];
+const PRESETS: [(&str, &str); 6] = [
+    ("flip-flop", include_str!("../../presets/flip-flop.toml")),
+    ("wave", include_str!("../../presets/wave.toml")),
+    ("wave-meant", include_str!("../../presets/wave-meant.toml")),
+    ("fly", include_str!("../../presets/fly.toml")),
+    ("images", include_str!("../../presets/images.toml")),
+    ("images-pixels", include_str!("../../presets/images-pixels.toml")),
+];
 
 /// Names of the presets and the first line of each, without its `#`.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -59,5 +65,51 @@ mod tests {
         assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
         assert_eq!((config.epochs, config.batch, config.optimizer.learning_rate()), (100, 200, 1e-3));
         assert!(config.cell.rectified);
+    }
+
+    /// What the paper ran, and what it meant, differ in the waves and in who hears which.
+    #[test]
+    fn the_waves_are_the_papers() {
+        use crate::connectome::Sign;
+        use crate::network::{ActivationName, Blocks};
+        use crate::task::{TaskSpec, WavesVersion};
+        let (run, mut meant) = (config("wave").unwrap(), config("wave-meant").unwrap());
+        let connectome = run.connectome().unwrap();
+        assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (128, 128 * 128));
+        assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
+        assert_eq!((run.epochs, run.batch, run.optimizer.learning_rate()), (25, 100, 1e-3));
+        assert!(run.cell.rectified);
+        assert_eq!((run.input.blocks, run.readout.blocks), (Blocks::Dense, Blocks::Population));
+        assert_eq!(run.readout.activation, ActivationName::Identity);
+        let samples = (1000, 1000);
+        let waves =
+            |version| TaskSpec::Waves { version, steps: 500, train_samples: samples.0, test_samples: samples.1 };
+        assert_eq!((&run.task, &meant.task), (&waves(WavesVersion::AsRun), &waves(WavesVersion::Meant)));
+        assert_eq!(meant.input.blocks, Blocks::Population);
+        (meant.name, meant.task, meant.input) = (run.name.clone(), run.task.clone(), run.input);
+        assert_eq!(meant, run);
+    }
+
+    /// The settings that a task is shown with are those of the first preset that learns it.
+    #[test]
+    fn tasks_are_listed_as_their_presets_have_them() {
+        for task in crate::task::TaskSpec::generated() {
+            let preset = list().map(|(name, _)| config(name).unwrap().task).find(|found| found.name() == task.name());
+            assert_eq!(preset, Some(task));
+        }
+    }
+
+    /// What the paper ran on MNIST: batch and steps, and the network of the flip-flop.
+    #[test]
+    fn the_images_are_the_papers() {
+        let [rows, pixels, flip_flop] = ["images", "images-pixels", "flip-flop"].map(|name| config(name).unwrap());
+        assert_eq!((rows.epochs, rows.batch, rows.loss), (50, 200, crate::bptt::LossName::CrossEntropy));
+        assert_eq!((rows.optimizer, rows.init, rows.cell), (flip_flop.optimizer, flip_flop.init, flip_flop.cell));
+        assert_eq!(rows.connectome().unwrap().pattern(), flip_flop.connectome().unwrap().pattern());
+        let task = |by| crate::task::TaskSpec::Images { by, train_samples: None, test_samples: None, data: None };
+        assert_eq!(rows.task, task(crate::task::Scan::Rows));
+        assert_eq!((pixels.task.clone(), pixels.clip_norm), (task(crate::task::Scan::Pixels), Some(1.0)));
+        let same = RunConfig { name: rows.name.clone(), task: rows.task.clone(), clip_norm: None, ..pixels };
+        assert_eq!(same, rows);
     }
 }

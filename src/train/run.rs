@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use daleian_kernels::{Aligned, Isa};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::difference::difference;
 use super::metrics::{self, Row};
-use super::{MemoryEstimate, Position, RunConfig, Summary, Trainer, checkpoint, figures, neurons};
+use super::{
+    MemoryEstimate, Position, Resources, RunConfig, Start, Summary, Trainer, checkpoint, figures, neurons, start,
+};
 use crate::error::{Error, Result};
 use crate::files::{remove_stale, write_atomic};
-use crate::network::{InitWeights, init};
+use crate::network::{InitWeights, Network, init};
 
 /// A run and the folder that it writes.
 #[derive(Debug)]
@@ -65,10 +68,15 @@ pub enum Ending {
 }
 
 /// `summary.json`: what a finished run came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The name of the configuration.
     pub name: String,
+    /// Where the data come from, if the name of the task does not say it ([`TaskSpec::data_label`]).
+    ///
+    /// [`TaskSpec::data_label`]: crate::task::TaskSpec::data_label
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// Its seed.
     pub seed: u64,
     /// Epochs done.
@@ -105,6 +113,8 @@ pub mod names {
     pub const METRICS: &str = "metrics.csv";
     /// The trained network.
     pub const MODEL: &str = "model.safetensors";
+    /// The network that the run started from, where that was a model; with the moments that it began with, if any.
+    pub const START: &str = "start.safetensors";
     /// The network, the optimizer and the position.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
     /// Which neuron each row and column of W is, where neurons have ids of their own.
@@ -119,9 +129,10 @@ impl Run {
     /// A new run in `folder`, which is made if it is not there.
     ///
     /// # Errors
-    /// If a setting or input is wrong, or if the folder already holds a run: nothing in it is touched then.
-    pub fn create(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::create_with(config, folder, isa, &mut |_| ())
+    /// If a setting or input is wrong, if the memory limit cannot be met, or if the folder already holds a run: nothing
+    /// in it is touched then.
+    pub fn create(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::create_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`create`](Self::create); `tell` hears what memory the run will take, before anything large is allocated.
@@ -131,7 +142,47 @@ impl Run {
     pub fn create_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Self> {
+        match config.read_start()? {
+            Some(start) => Self::create_from_start(config, folder, resources, start, tell),
+            None => Self::begin(config, folder, resources.into(), None, tell),
+        }
+    }
+
+    /// A new run in `folder` that starts from `network`: its neurons, synapses, signs and parameters, which the rest of
+    /// `config` has to fit. Optimizer moments start at zero. The folder keeps a copy, so that the run can be resumed
+    /// without the network.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); and if cell, input or readout of the configuration are not those of the network.
+    pub fn create_from(config: RunConfig, folder: &Path, isa: Isa, network: Network) -> Result<Self> {
+        Self::create_from_start(config, folder, isa, network.into(), &mut |_| ())
+    }
+
+    /// As [`create_from`](Self::create_from), with the moments of `start` where it has any; `tell` as in
+    /// [`create_with`](Self::create_with).
+    ///
+    /// # Errors
+    /// As [`create_from`](Self::create_from); and if the moments are not those of the optimizer and of the parameters
+    /// that are trained.
+    pub fn create_from_start(
+        config: RunConfig,
+        folder: &Path,
+        resources: impl Into<Resources>,
+        start: Start,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Self> {
+        let whole = std::path::absolute(folder).map_err(|source| Error::io(folder, "find", source))?;
+        Self::begin(config.starting_from(whole.join(names::START)), folder, resources.into(), Some(start), tell)
+    }
+
+    fn begin(
+        config: RunConfig,
+        folder: &Path,
+        resources: Resources,
+        start: Option<Start>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         if folder.join(names::CONFIG).exists() {
@@ -146,7 +197,8 @@ impl Run {
             };
             return Err(Error::content(folder, problem));
         }
-        let (trainer, ids) = config.prepare(isa, tell)?;
+        let notes = start.as_ref().map(|start| (start.config.clone(), start.pruned.clone()));
+        let (trainer, ids) = config.prepare(start, resources, tell)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
@@ -154,24 +206,29 @@ impl Run {
             let problem = format!("the network answers {answer} before any training; smaller weights would be right");
             return Err(Error::setting("init", problem));
         }
+        if let Some((config, pruned)) = notes {
+            let (network, optimizer) = (run.trainer.network(), run.trainer.optimizer());
+            let moments = if optimizer.updates() == 0 { &[] } else { optimizer.moments() };
+            start::write(&run.path(names::START), network, config, (optimizer.updates(), moments), &pruned)?;
+        }
         run.write_checkpoint()?;
         if let Some(ids) = ids {
             neurons::write(&run.path(names::NEURONS), run.trainer.network().wiring(), &ids)?;
         }
         // last: a folder with a configuration is a run, and a run has a checkpoint
-        let text = run.config.to_toml();
-        write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+        run.write_config()?;
         Ok(run)
     }
 
     /// Goes on with the run in `folder` from its last checkpoint. Only the number of epochs may differ from the
-    /// configuration that it began with.
+    /// configuration that it began with; the instruction set and the memory limit are not part of it. A run that started
+    /// from a model goes on from its own copy; `start` may be left out, or name a model that is still the same.
     ///
     /// # Errors
     /// If there is no run, if it is of another configuration, if its checkpoint cannot be read, or if it has done
     /// more epochs than the configuration asks for.
-    pub fn resume(config: RunConfig, folder: &Path, isa: Isa) -> Result<Self> {
-        Self::resume_with(config, folder, isa, &mut |_| ())
+    pub fn resume(config: RunConfig, folder: &Path, resources: impl Into<Resources>) -> Result<Self> {
+        Self::resume_with(config, folder, resources, &mut |_| ())
     }
 
     /// As [`resume`](Self::resume); `tell` hears what memory the run will take, before anything large is allocated.
@@ -181,20 +238,22 @@ impl Run {
     pub fn resume_with(
         config: RunConfig,
         folder: &Path,
-        isa: Isa,
+        resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Self> {
         if !folder.join(names::CONFIG).exists() {
             return Err(Error::content(folder, "holds no run to resume (no config.toml)"));
         }
+        let resources = resources.into();
         let began_with = RunConfig::read(&folder.join(names::CONFIG))?;
+        let (config, start) = start::own(config, &began_with, folder, resources.isa)?;
         if let Some(key) = difference(&config, &began_with).filter(|key| key != "epochs") {
             let problem =
                 format!("holds a run of another configuration (`{key}` differs); it cannot be resumed with this one");
             return Err(Error::content(folder, problem));
         }
         clear_stale(folder)?;
-        let trainer = config.trainer_with(isa, tell)?;
+        let (trainer, _) = config.prepare(start, resources, tell)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
         let checkpoint = checkpoint::read(&path)?;
@@ -205,6 +264,7 @@ impl Run {
         let before = checkpoint.instruction_sets.join(", ");
         run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
         run.history.instruction_sets.dedup();
+        let isa = resources.isa;
         if before != isa.name() {
             run.warning = Some(format!(
                 "the run went so far with {before} instructions and goes on with {isa}: results will differ in the \
@@ -224,8 +284,7 @@ impl Run {
             return Err(Error::setting("epochs", problem));
         }
         if run.config != began_with {
-            let text = run.config.to_toml();
-            write_atomic(run.path(names::CONFIG), |out| out.write_all(text.as_bytes()))?;
+            run.write_config()?;
         }
         Ok(run)
     }
@@ -328,6 +387,17 @@ impl Run {
         self.folder.join(name)
     }
 
+    /// The configuration as the folder has it: the start is the copy beside it.
+    fn kept_config(&self) -> RunConfig {
+        let start = self.config.start.is_some().then(|| names::START.into());
+        RunConfig { start, ..self.config.clone() }
+    }
+
+    fn write_config(&self) -> Result<()> {
+        let text = self.kept_config().to_toml();
+        write_atomic(self.path(names::CONFIG), |out| out.write_all(text.as_bytes()))
+    }
+
     /// Writes a good checkpoint, or leaves the one before where training has diverged.
     fn write_checkpoint(&mut self) -> Result<()> {
         self.trainer.check_finite()?;
@@ -336,7 +406,7 @@ impl Run {
             return Err(self.trainer.diverged("an output", f64::from(answer)));
         }
         let (path, seconds) = (self.path(names::CHECKPOINT), self.seconds());
-        checkpoint::write(&path, &self.config, &self.trainer, &self.history, &self.rows, seconds)
+        checkpoint::write(&path, &self.kept_config(), &self.trainer, &self.history, &self.rows, seconds)
     }
 
     /// Model, metrics, summary and figures.
@@ -344,12 +414,13 @@ impl Run {
         // the last row was made by the parameters as they are now
         let last = *self.rows.last().expect("a finished run has at least one epoch, and a row for each");
         let network = self.trainer.network();
-        let config = serde_json::to_value(&self.config).expect("settings are plain data");
+        let config = serde_json::to_value(self.kept_config()).expect("settings are plain data");
         network.save_with(self.path(names::MODEL), &config)?;
         metrics::write(&self.path(names::METRICS), &self.rows)?;
         let weights = &network.parameters().recurrent;
         let report = Report {
             name: self.config.name.clone(),
+            data: self.config.task.data_label(),
             seed: self.config.seed,
             epochs: self.trainer.position().epoch,
             train_loss: last.train_loss,
@@ -385,7 +456,7 @@ impl Run {
 
 /// Whether a run keeps the weights that it starts with. Those drawn from the seed are drawn again when they are wanted.
 pub(super) fn keeps_start(config: &RunConfig) -> bool {
-    config.init.weights == InitWeights::Edges
+    config.init.weights == InitWeights::Edges || config.start.is_some()
 }
 
 /// Makes a folder that is not there.
@@ -401,28 +472,4 @@ fn clear_stale(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The first setting in which two configurations differ, dotted.
-fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
-    fn walk(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<String> {
-        use serde_json::Value::Object;
-        if a == b {
-            return None;
-        }
-        if let (Object(a), Object(b)) = (a, b) {
-            let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
-            let null = serde_json::Value::Null;
-            return keys.into_iter().find_map(|key| {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                walk(&path, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
-            });
-        }
-        Some(path.into())
-    }
-    let json = |config| serde_json::to_value(config).expect("settings are plain data");
-    // epochs last: another setting that differs matters more
-    let (mut a, mut b) = (json(a), json(b));
-    let epochs = (a["epochs"].take(), b["epochs"].take());
-    walk("", &a, &b).or_else(|| (epochs.0 != epochs.1).then(|| "epochs".into()))
 }

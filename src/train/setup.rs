@@ -4,11 +4,13 @@ use std::path::Path;
 
 use daleian_kernels::Isa;
 
-use super::{MemoryEstimate, RunConfig, TrainSettings, Trainer};
+use super::difference::first_other;
+use super::run::keeps_start;
+use super::{MemoryEstimate, RunConfig, Start, TrainSettings, Trainer, check_shapes};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
-use crate::error::Result;
-use crate::network::{Network, Wiring};
+use crate::error::{Error, Result};
+use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
 use crate::task::Data;
 
 impl RunConfig {
@@ -28,7 +30,7 @@ impl RunConfig {
         Objective { loss: self.loss, l2_weights: self.penalty.l2_weights, l2_rates: self.penalty.l2_rates }
     }
 
-    /// How to train.
+    /// How to train, with as much memory as it takes.
     pub fn settings(&self) -> TrainSettings {
         TrainSettings {
             seed: self.seed,
@@ -39,6 +41,7 @@ impl RunConfig {
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             frozen: self.frozen.clone(),
+            memory_limit: None,
         }
     }
 
@@ -46,8 +49,8 @@ impl RunConfig {
     ///
     /// # Errors
     /// If a file or a setting is wrong.
-    pub fn trainer(&self, isa: Isa) -> Result<Trainer> {
-        self.trainer_with(isa, &mut |_| ())
+    pub fn trainer(&self, resources: impl Into<Resources>) -> Result<Trainer> {
+        self.trainer_with(resources, &mut |_| ())
     }
 
     /// As [`trainer`](Self::trainer); `tell` hears what memory training will take, before parameters or states are
@@ -55,25 +58,48 @@ impl RunConfig {
     ///
     /// # Errors
     /// As [`trainer`](Self::trainer).
-    pub fn trainer_with(&self, isa: Isa, tell: &mut dyn FnMut(&MemoryEstimate)) -> Result<Trainer> {
-        Ok(self.prepare(isa, tell)?.0)
+    pub fn trainer_with(
+        &self,
+        resources: impl Into<Resources>,
+        tell: &mut dyn FnMut(&MemoryEstimate),
+    ) -> Result<Trainer> {
+        Ok(self.prepare(self.read_start()?, resources.into(), tell)?.0)
     }
 
-    /// The trainer, and the ids of the neurons where they come from a file.
+    /// The model that the configuration starts from, if it names one; moments start at zero.
+    pub(super) fn read_start(&self) -> Result<Option<Start>> {
+        let read = |path| Ok(Start { moments: None, ..Start::read(path)? });
+        self.start.as_deref().map(read).transpose()
+    }
+
+    /// The trainer, from `start` if there is one, and the ids of the neurons where they come from a file.
     pub(super) fn prepare(
         &self,
-        isa: Isa,
+        start: Option<Start>,
+        resources: Resources,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<(Trainer, Option<Vec<String>>)> {
+        if let Some(start) = start {
+            let data = self.data_for(start.network.wiring())?;
+            let others = self.start_bytes(start.network.wiring());
+            let settings = self.settings_within(resources.memory_limit);
+            tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
+            let mut trainer = Trainer::beside(others, start.network, data, settings, resources.isa)?;
+            start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
+            return Ok((trainer, None));
+        }
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let (input, readout) = ((channels, self.input), (outputs, self.readout));
-        tell(&MemoryEstimate::new(self, &Wiring::new(&connectome, self.cell, input, readout)?, &data));
+        let (input, readout) = self.ends(&data);
+        let settings = self.settings_within(resources.memory_limit);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        let others = self.start_bytes(&wiring);
+        tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
+        drop(wiring);
         let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
         let ids = connectome.ids().map(<[String]>::to_vec);
         // its weights are of no more use
         drop(connectome);
-        Ok((Trainer::new(network, data, self.settings(), isa)?, ids))
+        Ok((Trainer::beside(others, network, data, settings, resources.isa)?, ids))
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
@@ -82,14 +108,85 @@ impl RunConfig {
     /// # Errors
     /// If a file or a setting is wrong.
     pub fn memory(&self) -> Result<MemoryEstimate> {
+        self.memory_within(None)
+    }
+
+    /// As [`memory`](Self::memory), where it may be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If a file or a setting is wrong, or the limit cannot be met.
+    pub fn memory_within(&self, limit: Option<u64>) -> Result<MemoryEstimate> {
+        if let Some(start) = self.read_start()? {
+            let wiring = start.network.wiring();
+            let data = self.data_for(wiring)?;
+            return self.estimate(limit, wiring, &data);
+        }
         let (connectome, data) = self.inputs()?;
-        let (channels, outputs) = (data.train().channels(), data.train().outputs());
-        let wiring = Wiring::new(&connectome, self.cell, (channels, self.input), (outputs, self.readout))?;
-        Ok(MemoryEstimate::new(self, &wiring, &data))
+        let (input, readout) = self.ends(&data);
+        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        self.estimate(limit, &wiring, &data)
+    }
+
+    /// What memory training a network with this wiring takes, where it may be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If the limit cannot be met.
+    pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Data) -> Result<MemoryEstimate> {
+        MemoryEstimate::plan(&self.settings_within(limit), self.start_bytes(wiring), wiring, data)
+    }
+
+    fn settings_within(&self, memory_limit: Option<u64>) -> TrainSettings {
+        TrainSettings { memory_limit, ..self.settings() }
+    }
+
+    /// Bytes of the weights at the start, where a run keeps them.
+    fn start_bytes(&self, wiring: &Wiring) -> u64 {
+        if keeps_start(self) { 4 * wiring.size(ParameterName::RecurrentWeights) as u64 } else { 0 }
+    }
+
+    /// Channels of the input, and outputs, with what the configuration says of them.
+    fn ends(&self, data: &Data) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
+        ((data.train().channels(), self.input), (data.train().outputs(), self.readout))
+    }
+
+    /// The data, for a network that starts with this wiring.
+    ///
+    /// # Errors
+    /// If its cell, input or readout are not those of the configuration, or the data do not fit it.
+    fn data_for(&self, wiring: &Wiring) -> Result<Data> {
+        self.validate()?;
+        let (input, readout) = wiring.specs();
+        let other = first_other("cell", &self.cell, &wiring.cell())
+            .or_else(|| first_other("input", &self.input, &input))
+            .or_else(|| first_other("readout", &self.readout, &readout));
+        if let Some((key, ours, its)) = other {
+            let problem = format!("{ours}, but the model that the run starts from has {its}, which would be right");
+            return Err(Error::setting(key, problem));
+        }
+        let data = self.task.load(self.seed, Path::new(""))?;
+        check_shapes(wiring, data.train(), "training")?;
+        check_shapes(wiring, data.test(), "test")?;
+        Ok(data)
     }
 
     fn inputs(&self) -> Result<(Connectome, Data)> {
         self.validate()?;
         Ok((self.connectome()?, self.task.load(self.seed, Path::new(""))?))
+    }
+}
+
+/// What a run may use of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// The instruction set of the kernels.
+    pub isa: Isa,
+    /// Bytes that the run may take at its peak: see [`TrainSettings::memory_limit`].
+    pub memory_limit: Option<u64>,
+}
+
+impl From<Isa> for Resources {
+    /// As much memory as it takes.
+    fn from(isa: Isa) -> Self {
+        Self { isa, memory_limit: None }
     }
 }

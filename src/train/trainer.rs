@@ -3,7 +3,8 @@
 use daleian_kernels::Isa;
 use rayon::prelude::*;
 
-use crate::bptt::{Bptt, LossName, Objective, Outcome, Target, check_memory};
+use super::{MemoryEstimate, Moments};
+use crate::bptt::{Bptt, BpttMemory, LossName, Objective, Outcome, Target, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
@@ -29,10 +30,14 @@ pub struct TrainSettings {
     pub clip_norm: Option<f64>,
     /// Parameters that keep their start.
     pub frozen: Vec<ParameterName>,
+    /// Bytes that training may take at its peak, counted as [`MemoryEstimate`] counts them: where keeping every state
+    /// would take more, steps are computed twice. No result depends on it.
+    pub memory_limit: Option<u64>,
 }
 
 impl TrainSettings {
-    /// Training under Dale's law with a constant learning rate: seed 1, no clipping, nothing frozen.
+    /// Training under Dale's law with a constant learning rate: seed 1, no clipping, nothing frozen, as much memory as
+    /// it takes.
     pub fn new(objective: impl Into<Objective>, batch: usize, optimizer: OptimizerSpec) -> Self {
         Self {
             seed: 1,
@@ -43,6 +48,7 @@ impl TrainSettings {
             schedule: ScheduleSpec::default(),
             clip_norm: None,
             frozen: Vec::new(),
+            memory_limit: None,
         }
     }
 }
@@ -114,13 +120,24 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer of `network` on `data`. Under Dale's law weights that are trained are projected once, so that signs
-    /// hold from the start.
+    /// A trainer of `network` on `data`. Under a constraint that keeps signs, weights that are trained are projected
+    /// once, so that signs hold from the start.
     ///
     /// # Errors
     /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
-    /// loss, if a batch is larger than the data or does not fit in memory, or if nothing is left to train.
-    pub fn new(mut network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+    /// loss, if a batch is larger than the data or does not fit in memory or its limit, or if nothing is left to train.
+    pub fn new(network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
+        Self::beside(0, network, data, settings, isa)
+    }
+
+    /// As [`new`](Self::new), beside `others` bytes that the memory limit counts too.
+    pub(super) fn beside(
+        others: u64,
+        mut network: Network,
+        data: Data,
+        settings: TrainSettings,
+        isa: Isa,
+    ) -> Result<Self> {
         settings.optimizer.validate()?;
         settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
@@ -134,13 +151,18 @@ impl Trainer {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
         let guard = Guard::new(settings.constraint, &wiring);
-        if settings.constraint == Constraint::Dale && trainable.contains(&ParameterName::RecurrentWeights) {
+        if settings.constraint.keeps_signs() && trainable.contains(&ParameterName::RecurrentWeights) {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;
-        check_memory(&wiring, settings.batch, data.train().steps(), true)?;
+        let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
+        BpttMemory::with_storage(&wiring, loss, settings.batch, &trainable, &storage).check(
+            &wiring,
+            settings.batch,
+            data.train().steps(),
+        )?;
         check_memory(&wiring, settings.batch.min(data.test().samples()), data.test().steps(), false)?;
-        let bptt = Bptt::new(&network, isa, loss, settings.batch, data.train().steps(), &trainable);
+        let bptt = Bptt::with_storage(&network, isa, loss, settings.batch, &trainable, storage);
         let evaluation = Evaluation::new(&network, isa, loss, data.test(), settings.batch);
         Ok(Self {
             optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
@@ -240,6 +262,21 @@ impl Trainer {
         self.network = Network::from_parts(self.network.wiring().clone(), parameters);
         self.optimizer.restore(updates, moments);
         (self.position, self.running) = (position, running);
+    }
+
+    /// Begins with the moments that another run's optimizer had come to.
+    ///
+    /// # Errors
+    /// If they are not those of this optimizer and of the parameters that are trained.
+    pub(super) fn take_moments(&mut self, moments: Moments) -> Result<()> {
+        let sizes = |moments: &[Parameters]| moments.iter().map(Parameters::sizes).collect::<Vec<_>>();
+        if sizes(&moments.values) != sizes(self.optimizer.moments()) {
+            let problem = "the moments in the file are of another optimizer or of other frozen parameters; without them \
+                           they start at 0";
+            return Err(Error::setting("keep-moments", problem));
+        }
+        self.optimizer.restore(moments.updates, moments.values);
+        Ok(())
     }
 
     /// One step: forward, backward, optimizer, constraint. Gives the loss of the batch before the step, and, at the

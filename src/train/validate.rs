@@ -70,8 +70,9 @@ impl RunConfig {
                 let problem = "neurons come from its files; `population` and `connection` must be left out beside it";
                 Err(Error::setting("connectome", problem))
             }
+            _ if self.start.is_some() => Ok(()),
             None if self.population.is_empty() => {
-                Err(Error::setting("population", "no neurons: `[[population]]` or `[connectome]` is needed"))
+                Err(Error::setting("population", "no neurons: `[[population]]`, `[connectome]` or `start` is needed"))
             }
             None if self.init.weights == InitWeights::Edges => {
                 Err(Error::setting("init.weights", "`edges` needs the edge list of a `[connectome]`"))
@@ -105,6 +106,9 @@ mod tests {
             ("beta1 = 0.9", "beta1 = 1.0", "`optimizer.beta1`"),
             ("epsilon = 1e-8", "epsilon = 0.0", "`optimizer.epsilon`"),
             ("epsilon = 1e-8", "epsilon = 1e-60", "`optimizer.epsilon`"),
+            ("recurrent-factor = 1.0", "recurrent-factor = 0.0", "`optimizer.recurrent-factor`: 0; "),
+            ("recurrent-factor = 1.0", "recurrent-factor = -3.0", "`optimizer.recurrent-factor`: -3; "),
+            ("recurrent-factor = 1.0", "recurrent-factor = 1e-44", "`optimizer.recurrent-factor times learning-rate`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 0", "`schedule.period`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 5\nminimum = 0.01", "`schedule.minimum`"),
             ("kind = \"constant\"", "kind = \"step\"\nevery = 3\nfactor = 0.0", "`schedule.factor`"),

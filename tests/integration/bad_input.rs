@@ -27,7 +27,7 @@ fn refused_by(place: &Place, command: &mut Command, case: &str, says: &[&str]) {
     println!("| {case} | {} |", words.join(" "));
 }
 
-fn refused(place: &Place, words: &str, case: &str, says: &[&str]) {
+pub fn refused(place: &Place, words: &str, case: &str, says: &[&str]) {
     refused_by(place, &mut place.command(words.split_whitespace()), case, says);
 }
 

@@ -252,7 +252,7 @@ fn every_part_of_a_configuration_does_something() {
     assert!(numbers_of(&place) != plain_numbers);
 
     // constraints
-    for constraint in ["rectified", "none"] {
+    for constraint in ["rectified", "sign-parametrised", "exponentiated", "none"] {
         let place = train(&config(&[("\"dale\"", &format!("\"{constraint}\""))]), series());
         assert!(numbers_of(&place) != plain_numbers, "{constraint}");
     }
@@ -359,11 +359,13 @@ fn folders_are_numbered_and_the_last_is_resumed() {
 #[test]
 fn help_and_version_are_results() {
     let place = Place::empty();
-    for words in ["--help", "--version", "train --help", "evaluate --help", "gradient --help", "presets --help"] {
+    for words in
+        ["--help", "--version", "train --help", "evaluate --help", "gradient --help", "presets --help", "tasks --help"]
+    {
         let answer = place.done(words);
         assert!(!answer.out.is_empty() && answer.err.is_empty(), "{words}: {answer:?}");
     }
-    for command in ["train", "evaluate", "gradient", "presets"] {
+    for command in ["train", "evaluate", "gradient", "presets", "tasks"] {
         assert!(place.done("--help").out.contains(command), "{command}");
     }
 }

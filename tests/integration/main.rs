@@ -7,12 +7,17 @@ mod dense;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod gradients;
+mod images;
+mod inspect;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
+mod methods;
 mod models;
+mod pruning;
 mod reproducible;
 mod signs;
 mod stepping;
 mod support;
+mod tasks;

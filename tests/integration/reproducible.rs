@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use daleian::Error;
 use daleian::bptt::{LossName, Objective};
 use daleian::connectome::{ConnectionSpec, EdgeListSpec};
+use daleian::constraint::Constraint;
 use daleian::network::ParameterName;
 use daleian::optim::{OptimizerSpec, ScheduleSpec};
 use daleian::task::{Data, FlipFlop, Task};
-use daleian::train::{Ending, Event, Position, Run, RunConfig, TrainSettings, Trainer, names};
+use daleian::train::{Ending, Event, Method, Position, Run, RunConfig, TrainSettings, Trainer, names};
 
 use crate::support::{bits, connectome, flip_flop, isa, network};
 
@@ -184,6 +185,28 @@ fn a_resumed_run_equals_one_never_stopped() {
         stopped(&config, folder.path(), steps);
         assert_eq!(go(&mut Run::resume(config.clone(), folder.path(), isa()).unwrap()), finished(folder.path()));
         assert_same(folder.path(), &whole, &format!("stopped after {steps} steps"));
+    }
+}
+
+/// However the weights take their steps; steep enough that signs are crossed.
+#[test]
+fn a_resumed_run_equals_one_never_stopped_by_every_method() {
+    for method in Method::ALL {
+        for optimizer in [OptimizerSpec::adam(0.05), OptimizerSpec::sgd(0.5, 0.9)] {
+            let mut config = RunConfig { optimizer, ..config("checkpoint = { steps = 1 }") };
+            method.apply(&mut config);
+            let what = format!("{} by {optimizer:?}", method.name());
+            let whole = tempfile::tempdir().unwrap();
+            go(&mut Run::create(config.clone(), whole.path(), isa()).unwrap());
+            let whole = results(whole.path());
+            let folder = tempfile::tempdir().unwrap();
+            stopped(&config, folder.path(), 2);
+            for steps in [7, 11] {
+                go_for(&mut Run::resume(config.clone(), folder.path(), isa()).unwrap(), steps);
+            }
+            go(&mut Run::resume(config, folder.path(), isa()).unwrap());
+            assert_same(folder.path(), &whole, &what);
+        }
     }
 }
 
@@ -370,6 +393,11 @@ fn another_setting_on_resume_is_refused_and_named() {
         ("`batch`", RunConfig { batch: 25, epochs: 9, ..base.clone() }),
         ("`clip-norm`", RunConfig { clip_norm: None, ..base.clone() }),
         ("`frozen`", RunConfig { frozen: vec![ParameterName::ReadoutBias], ..base.clone() }),
+        ("`constraint`", RunConfig { constraint: Constraint::SignParametrised, ..base.clone() }),
+        (
+            "`optimizer.recurrent-factor`",
+            RunConfig { optimizer: base.optimizer.with_recurrent_factor(2.0), ..base.clone() },
+        ),
         ("`optimizer.learning-rate`", RunConfig { optimizer: OptimizerSpec::adam(0.02), ..base.clone() }),
         ("`population`", sizes),
     ];

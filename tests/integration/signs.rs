@@ -37,10 +37,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn dale_training_never_breaks_the_law(
+    fn training_never_breaks_the_law(
         sizes in [4usize..12, 1usize..12, 1usize..6],
         probability in 0.3f64..1.0,
         rate in 0.001f64..0.5,
+        constraint in proptest::sample::select(vec![
+            Constraint::Dale, Constraint::SignParametrised, Constraint::Exponentiated,
+        ]),
         adam: bool,
         steps in 1usize..8,
         seed: u64,
@@ -50,7 +53,7 @@ proptest! {
         for isa in Isa::available() {
             let start = network(&connectome, 1, 1, seed);
             let before = start.wiring().clone();
-            let settings = settings(Constraint::Dale, optimizer, 9);
+            let settings = settings(constraint, optimizer, 9);
             let mut trainer = Trainer::new(start, flip_flop(4, 20, 3), settings, isa).unwrap();
             for _ in 0..steps {
                 trainer.step().unwrap();
@@ -155,6 +158,24 @@ fn none_leaves_weights_alone() {
     assert_eq!(network.sign_violations(), 8, "two in each row but the third");
 }
 
+/// Where only the size is trained, what comes in against its sign turns over.
+#[test]
+fn sizes_by_hand() {
+    #[rustfmt::skip]
+    let want: [f32; 25] = [
+        1.0, 2.0, -3.0, -4.0,  5.0,
+        1.0, 2.0, -3.0, -4.0, -5.0,
+        0.0, 0.0,  0.0,  0.0,  0.0,
+        0.5, 0.5, -0.5, -0.5,  0.5,
+        0.5, 0.5, -0.5, -0.5, -0.5,
+    ];
+    for constraint in [Constraint::SignParametrised, Constraint::Exponentiated] {
+        let network = projected(constraint);
+        assert_eq!(network.parameters().recurrent[..], want, "{constraint:?}");
+        assert_lawful(&network);
+    }
+}
+
 /// The naive baseline wipes inhibition at the first step; what then grows there is made by gradients alone.
 #[test]
 fn the_first_rectified_step_wipes_inhibitory_columns() {
@@ -193,17 +214,57 @@ fn training_without_a_constraint_breaks_the_law() {
 
 /// Weights that come in against their sign are clamped before the first step, silent synapses among them.
 #[test]
-fn dale_holds_from_the_start() {
-    let settings = settings(Constraint::Dale, OptimizerSpec::sgd(1e-3, 0.0), 10);
-    let trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
-    assert_lawful(trainer.network());
+fn signs_hold_from_the_start() {
+    for constraint in [Constraint::Dale, Constraint::SignParametrised, Constraint::Exponentiated] {
+        let settings = settings(constraint, OptimizerSpec::sgd(1e-3, 0.0), 10);
+        let trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
+        assert_lawful(trainer.network());
+    }
+}
+
+/// Exponentiated weights that start at 0 stay there; the others move, and a factor moves them further.
+#[test]
+fn exponentiated_zeros_stay_and_a_factor_counts() {
+    let moved = |factor: f64| {
+        let optimizer = OptimizerSpec::sgd(0.1, 0.0).with_recurrent_factor(factor);
+        let settings = settings(Constraint::Exponentiated, optimizer, 20);
+        let mut trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
+        let start = trainer.network().parameters().clone();
+        trainer.step().unwrap();
+        let end = trainer.network().parameters();
+        let mut sum = 0.0;
+        for (e, (before, after)) in start.recurrent.iter().zip(&*end.recurrent).enumerate() {
+            // the last column has no sign and takes the step as it is
+            assert!(*before != 0.0 || e % 5 == 4 || *after == 0.0, "entry {e} became {after}");
+            if *before != 0.0 && e % 5 != 4 {
+                sum += (after / before).ln().abs();
+            }
+        }
+        (sum, bits(end))
+    };
+    let ((once, one), (thrice, three)) = (moved(1.0), moved(3.0));
+    assert!(once > 0.0 && (thrice / once - 3.0).abs() < 1e-2, "{thrice} is not 3 times {once}");
+    assert!(one[0] != three[0] && one[1..] == three[1..], "the factor is for the recurrent weights alone");
+}
+
+/// A weight that overflows is divergence, not a weight at the largest number.
+#[test]
+fn an_exponentiated_weight_that_overflows_is_divergence() {
+    let optimizer = OptimizerSpec::adam(0.01).with_recurrent_factor(1e5);
+    let settings = settings(Constraint::Exponentiated, optimizer, 20);
+    let connectome = connectome([6, 2, 1], ConnectionSpec::all(), 1);
+    let mut trainer = Trainer::new(network(&connectome, 1, 1, 1), flip_flop(4, 20, 3), settings, isa()).unwrap();
+    trainer.step().unwrap();
+    let error = trainer.check_finite().unwrap_err().to_string();
+    assert!(error.contains("diverged: recurrent.values was") && error.contains("inf"), "{error}");
 }
 
 /// What a configuration may not say, the library does not take either.
 #[test]
 fn a_trainer_refuses_numbers_out_of_range() {
     let adam = OptimizerSpec::adam(0.01);
-    let beta = |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8 };
+    let beta =
+        |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8, recurrent_factor: 1.0 };
     let constant = ScheduleSpec::default();
     for (optimizer, schedule, says) in [
         (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; at least 1"),
@@ -214,6 +275,7 @@ fn a_trainer_refuses_numbers_out_of_range() {
         (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; from 0 to below 1"),
         (OptimizerSpec::adam(0.0), constant, "`optimizer.learning-rate`: 0; "),
         (OptimizerSpec::sgd(0.1, -0.5), constant, "`optimizer.momentum`: -0.5; "),
+        (adam.with_recurrent_factor(0.0), constant, "`optimizer.recurrent-factor`: 0; "),
     ] {
         let settings = TrainSettings { schedule, ..settings(Constraint::Dale, optimizer, 10) };
         let error = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).expect_err(says).to_string();
@@ -294,7 +356,7 @@ fn lanes_tiles_and_padding_do_not_show() {
     let data = data.train();
     let five = [0, 1, 2, 3, 4];
     let repeated = |count: usize| (0..count).map(|k| k % 5).collect::<Vec<usize>>();
-    assert_eq!([5, 20, 65, 200].map(|batch| cut(batch).len()), [1, 1, 2, 4]);
+    assert_eq!([5, 20, 65, 200].map(|batch| cut(9, batch).len()), [1, 1, 2, 4]);
     for isa in Isa::available() {
         let (want, gradients) = gradient(&network, data, &five, 5, isa);
         let backwards: Vec<usize> = five.into_iter().rev().collect();

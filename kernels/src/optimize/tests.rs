@@ -1,7 +1,10 @@
 //! Optimizer steps against torch's formulas in f64, and what the bounds promise.
 
 use super::*;
+use crate::pattern::Pattern;
 use proptest::prelude::*;
+
+mod signed;
 
 const INF: f32 = f32::INFINITY;
 const SIZES: [usize; 7] = [0, 1, 15, 16, 17, 31, 100];
@@ -137,6 +140,10 @@ fn negative_zero_never_stays() {
             Bounds::Columns { pattern: &pattern, entries: 0..20, low: &inf.map(|x| -x), high: &minus },
             Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
             Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &zero },
+            Bounds::Reflected { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
+            Bounds::Reflected { pattern: &pattern, entries: 0..20, sign: &zero },
+            Bounds::Exponentiated { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
+            Bounds::Exponentiated { pattern: &pattern, entries: 0..20, sign: &zero },
         ] {
             let mut w = minus;
             clamp(isa, &mut w, bounds.clone());

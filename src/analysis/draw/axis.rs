@@ -4,6 +4,7 @@ use plotters::style::RGBColor as Color;
 
 use super::canvas::{At, Canvas, Font, Rect};
 use super::style;
+use crate::analysis::Histogram;
 
 /// From numbers to the share of the way along an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -249,6 +250,14 @@ impl Frame {
         }
     }
 
+    /// Upright lines at the labelled ticks of the x axis. To be drawn before the data.
+    pub fn x_grid(&self, canvas: &mut Canvas) {
+        for tick in self.x_ticks().into_iter().filter(|tick| tick.label.is_some()) {
+            let Some((at, _)) = self.place(tick.at, self.y.low()) else { continue };
+            canvas.line([(at, self.rect.y), (at, self.rect.bottom())], style::PALE, style::HAIR);
+        }
+    }
+
     /// A line through the points in order, broken where one has no place; a point alone becomes a dot.
     pub fn curve(&self, canvas: &mut Canvas, points: impl Iterator<Item = (f64, f64)>, color: Color, width: f64) {
         let mut piece = Vec::new();
@@ -260,6 +269,40 @@ impl Frame {
                 (None, 1) => canvas.dot(piece.drain(..).next().expect("one point"), 1.6 * width, color),
                 (None, _) => canvas.line(piece.drain(..), color, width),
             }
+        }
+    }
+
+    /// As [`Self::curve`], broken; a point alone is not drawn.
+    pub fn dashed(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: Color, width: f64) {
+        let places: Vec<Option<(f64, f64)>> = points.iter().map(|&(x, y)| self.place(x, y)).collect();
+        for piece in places.split(|place| place.is_none()) {
+            let piece: Vec<(f64, f64)> = piece.iter().flatten().copied().collect();
+            canvas.dashed(&piece, color, width);
+        }
+    }
+
+    /// The outline of a histogram with a filling of opacity `alpha`, one piece for every run of bins that are not
+    /// empty.
+    pub fn stairs(&self, canvas: &mut Canvas, histogram: &Histogram, color: Color, alpha: f64) {
+        let counts = &histogram.counts;
+        let foot = self.y.low();
+        let mut bin = 0;
+        while bin < counts.len() {
+            if counts[bin] == 0 {
+                bin += 1;
+                continue;
+            }
+            let start = bin;
+            let mut corners = vec![(histogram.edge(start), foot)];
+            while bin < counts.len() && counts[bin] > 0 {
+                let count = counts[bin] as f64;
+                corners.extend([(histogram.edge(bin), count), (histogram.edge(bin + 1), count)]);
+                bin += 1;
+            }
+            corners.push((histogram.edge(bin), foot));
+            let places: Vec<_> = corners.into_iter().filter_map(|(x, y)| self.place(x, y)).collect();
+            canvas.polygon(places.iter().copied(), color, alpha);
+            canvas.line(places, color, style::SPINE);
         }
     }
 

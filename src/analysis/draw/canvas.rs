@@ -141,6 +141,37 @@ impl Canvas<'_> {
         self.backend.draw_path(points.into_iter().map(units), &shape(color, 1.0, width)).expect(INFALLIBLE);
     }
 
+    /// A broken line through the points.
+    pub fn dashed(&mut self, points: &[(f64, f64)], color: Color, width: f64) {
+        const DASH: f64 = 5.0;
+        const SPACE: f64 = 3.5;
+        // what is left of the dash or the space under way
+        let (mut drawing, mut left) = (true, DASH);
+        let mut dash: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
+        for pair in points.windows(2) {
+            let (mut from, to) = (pair[0], pair[1]);
+            loop {
+                let length = (to.0 - from.0).hypot(to.1 - from.1);
+                if length < left {
+                    left -= length;
+                    dash.push(to);
+                    break;
+                }
+                let share = left / length;
+                from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+                dash.push(from);
+                if drawing {
+                    self.line(dash.drain(..), color, width);
+                }
+                dash = vec![from];
+                (drawing, left) = (!drawing, if drawing { SPACE } else { DASH });
+            }
+        }
+        if drawing && dash.len() > 1 {
+            self.line(dash, color, width);
+        }
+    }
+
     pub fn polygon(&mut self, points: impl IntoIterator<Item = (f64, f64)>, color: Color, alpha: f64) {
         self.backend.fill_polygon(points.into_iter().map(units), &shape(color, alpha, 0.0)).expect(INFALLIBLE);
     }

@@ -7,6 +7,7 @@ mod axis;
 mod canvas;
 mod crossing;
 mod loss_curves;
+pub mod panels;
 mod pieces;
 mod style;
 mod trials;

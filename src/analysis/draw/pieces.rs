@@ -24,6 +24,16 @@ pub enum Swatch {
     Line(Color, f64),
     /// A filled square.
     Box(Color),
+    /// A broken line of this colour and width.
+    Dashed(Color, f64),
+    /// A pale area.
+    Band(Color),
+    /// A filled dot.
+    Dot(Color),
+    /// An open dot.
+    Ring(Color),
+    /// An upright stroke.
+    Stroke(Color),
 }
 
 /// Places the entries of a legend in rows that are at most `width` wide: (x, row, text) from the left end.
@@ -55,6 +65,17 @@ pub fn legend(canvas: &mut Canvas, entries: &[(Swatch, String)], (x, y): (f64, f
         match *swatch {
             Swatch::Line(color, width) => canvas.line([(x, y), (x + 22.0, y)], color, width),
             Swatch::Box(color) => canvas.fill(Rect { x: x + 8.0, y: y - 5.0, w: 10.0, h: 10.0 }, color),
+            Swatch::Dashed(color, width) => canvas.dashed(&[(x, y), (x + 22.0, y)], color, width),
+            Swatch::Band(color) => {
+                let (right, top, bottom) = (x + 22.0, y - 5.0, y + 5.0);
+                canvas.polygon([(x, top), (right, top), (right, bottom), (x, bottom)], color, 0.2)
+            }
+            Swatch::Dot(color) => canvas.dot((x + 13.0, y), 3.2, color),
+            Swatch::Ring(color) => {
+                canvas.dot((x + 13.0, y), 3.2, color);
+                canvas.dot((x + 13.0, y), 2.1, style::WHITE);
+            }
+            Swatch::Stroke(color) => canvas.line([(x + 13.0, y - 6.0), (x + 13.0, y + 6.0)], color, style::CURVE),
         }
         canvas.text(&text, (x + 28.0, y), Font::new(style::LABEL));
     }

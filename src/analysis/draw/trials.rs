@@ -31,8 +31,9 @@ pub struct Trial<'a> {
     pub inputs: Channels<'a>,
     /// What should have come out.
     pub target: Target<'a>,
-    /// What came out. For classes the last step is read as unnormalised log probabilities, as cross-entropy does.
-    pub outputs: Channels<'a>,
+    /// What came out; `None` shows the task alone. For classes the last step is read as unnormalised log
+    /// probabilities, as cross-entropy does.
+    pub outputs: Option<Channels<'a>>,
 }
 
 /// More channels than this are drawn as an image instead of lines.
@@ -47,7 +48,8 @@ const COLUMNS: usize = 125;
 const CHANNEL_ROWS: usize = 64;
 
 /// Draws trials, one a column. Up to 6 channels are lines, a panel each; more are an image, a row each. Targets lie as
-/// wide pale lines under the outputs; classes are bars of probability with the true one marked.
+/// wide pale lines under the outputs; classes are bars of probability with the true one marked, or, without outputs, the
+/// title of their trial.
 ///
 /// # Panics
 /// If the trials differ in shape or kind, values do not fill whole steps, or there is no input or output channel.
@@ -65,7 +67,7 @@ pub fn trials(figure_title: &str, trials: &[Trial]) -> String {
     let column = |i: usize| left + i as f64 * (WIDTH + GAP);
     let right = column(trials.len()) - GAP;
     let top = style::MARGIN + TITLE_ROOM + legend_height(&entries, right - left) + 26.0;
-    let images = rows.iter().any(|row| matches!(row.what, What::InputImage | What::OutputImage));
+    let images = rows.iter().any(|row| matches!(row.what, What::InputImage | What::TargetImage | What::OutputImage));
     let beside = if images { COLOR_BAR } else { 4.0 };
     let heights = rows.iter().map(|row| row.height + row.below());
     let bottom = top + heights.sum::<f64>();
@@ -77,7 +79,8 @@ pub fn trials(figure_title: &str, trials: &[Trial]) -> String {
         for (i, trial) in trials.iter().enumerate() {
             let mut text = format!("Trial {}", i + 1);
             if let Target::Class(class) = trial.target {
-                text += &format!(": class {class}, answered {}", answer(trial));
+                text += &format!(": class {class}");
+                text += &trial.outputs.map_or(String::new(), |outputs| format!(", answered {}", answer(outputs)));
             }
             canvas.text(&text, (column(i), top - 12.0), Font::new(style::AXIS_TITLE).bold());
         }
@@ -101,13 +104,16 @@ fn check(trial: &Trial, first: &Trial) {
         (channels.count, channels.values.len())
     };
     assert_eq!(shape(trial.inputs), shape(first.inputs), "trials have inputs of one shape");
-    assert_eq!(shape(trial.outputs), shape(first.outputs), "trials have outputs of one shape");
+    let outputs = trial.outputs.map(shape);
+    assert_eq!(outputs, first.outputs.map(shape), "trials have outputs of one shape");
     match (trial.target, first.target) {
-        (Target::Series(target), Target::Series(_)) => {
-            assert_eq!(shape(target), shape(trial.outputs), "target and output have one shape");
+        (Target::Series(target), Target::Series(one)) => {
+            assert_eq!(shape(target), shape(one), "trials have targets of one shape");
+            assert!(outputs.is_none_or(|outputs| outputs == shape(target)), "target and output have one shape");
         }
         (Target::Class(class), Target::Class(_)) => {
-            assert!(class < trial.outputs.count, "class {class} is not below the number of outputs");
+            let known = outputs.is_none_or(|(count, _)| class < count);
+            assert!(known, "class {class} is not below the number of outputs");
         }
         _ => panic!("trials have targets of one kind"),
     }
@@ -117,15 +123,14 @@ fn steps(trial: &Trial) -> usize {
     trial.inputs.values.len() / trial.inputs.count
 }
 
-fn probabilities(trial: &Trial) -> Vec<f64> {
-    let outputs = trial.outputs;
+fn probabilities(outputs: Channels) -> Vec<f64> {
     softmax(&outputs.values[outputs.values.len().saturating_sub(outputs.count)..])
 }
 
 /// The most probable class, in words.
-fn answer(trial: &Trial) -> String {
+fn answer(outputs: Channels) -> String {
     let best =
-        probabilities(trial).into_iter().enumerate().filter(|(_, p)| !p.is_nan()).max_by(|a, b| a.1.total_cmp(&b.1));
+        probabilities(outputs).into_iter().enumerate().filter(|(_, p)| !p.is_nan()).max_by(|a, b| a.1.total_cmp(&b.1));
     best.map_or("nothing".into(), |(class, _)| class.to_string())
 }
 
@@ -152,23 +157,27 @@ fn rows(trial: &Trial) -> Vec<Row> {
     let line = |count: usize| if count == 1 { 96.0 } else { 58.0 };
     let image = |count: usize| (7.0 * count.min(CHANNEL_ROWS) as f64).clamp(84.0, 210.0);
     let row = |what, height| Row { what, height, timed: false };
-    let (inputs, outputs) = (trial.inputs.count, trial.outputs.count);
+    let inputs = trial.inputs.count;
     let mut rows: Vec<Row> = match inputs {
         0..=LINES => (0..inputs).map(|i| row(What::InputLine(i), line(inputs))).collect(),
         _ => vec![row(What::InputImage, image(inputs))],
     };
     match trial.target {
-        Target::Class(_) => {
-            rows.iter_mut().last().expect("an input").timed = true;
-            rows.push(row(What::Classes, 110.0));
-        }
-        Target::Series(_) => {
-            match outputs {
-                0..=LINES => rows.extend((0..outputs).map(|i| row(What::OutputLine(i), line(outputs)))),
-                _ => rows.extend([What::TargetImage, What::OutputImage].map(|what| row(what, image(outputs)))),
+        Target::Class(_) => rows.iter_mut().last().expect("an input").timed = true,
+        Target::Series(Channels { count, .. }) => {
+            match count {
+                0..=LINES => rows.extend((0..count).map(|i| row(What::OutputLine(i), line(count)))),
+                _ => {
+                    let images = [What::TargetImage, What::OutputImage];
+                    let shown = if trial.outputs.is_some() { &images[..] } else { &images[..1] };
+                    rows.extend(shown.iter().map(|&what| row(what, image(count))));
+                }
             }
             rows.iter_mut().last().expect("an output").timed = true;
         }
+    }
+    if let (Target::Class(_), Some(_)) = (trial.target, trial.outputs) {
+        rows.push(row(What::Classes, 110.0));
     }
     rows
 }
@@ -179,13 +188,16 @@ fn key(trial: &Trial) -> Vec<(Swatch, String)> {
         entries.push((Swatch::Line(style::BLUE, style::CURVE), "input".to_string()));
     }
     match trial.target {
+        Target::Class(_) if trial.outputs.is_none() => {}
         Target::Class(_) => {
             entries.push((Swatch::Box(style::VERMILION), "true class".into()));
             entries.push((Swatch::Box(style::GREY), "other classes".into()));
         }
-        Target::Series(_) if trial.outputs.count <= LINES => {
+        Target::Series(target) if target.count <= LINES => {
             entries.push((Swatch::Line(style::WIDE, 4.5), "target".into()));
-            entries.push((Swatch::Line(style::VERMILION, style::CURVE), "output".into()));
+            if trial.outputs.is_some() {
+                entries.push((Swatch::Line(style::VERMILION, style::CURVE), "output".into()));
+            }
         }
         Target::Series(_) => {}
     }
@@ -224,7 +236,7 @@ impl Row {
                 Target::Series(target) => Some(target.values),
                 Target::Class(_) => None,
             });
-            targets.chain(trials.iter().map(|trial| trial.outputs.values)).collect()
+            targets.chain(trials.iter().filter_map(|trial| trial.outputs).map(|outputs| outputs.values)).collect()
         };
         let finite = all.iter().flat_map(|values| values.iter().copied()).filter(|value| value.is_finite());
         let (low, high) = finite
@@ -255,15 +267,17 @@ impl Row {
                     if let Target::Series(target) = target {
                         line(canvas, &frame, target, channel, (style::WIDE, 4.5));
                     }
-                    line(canvas, &frame, trial.outputs, channel, (style::VERMILION, style::CURVE));
+                    if let Some(outputs) = trial.outputs {
+                        line(canvas, &frame, outputs, channel, (style::VERMILION, style::CURVE));
+                    }
                 }
                 _ => unreachable!("an image has a scale of colours"),
             },
             (RowScale::Colors(map), target) => {
-                let channels = match (self.what, target) {
-                    (What::InputImage, _) => trial.inputs,
-                    (What::TargetImage, Target::Series(target)) => target,
-                    _ => trial.outputs,
+                let channels = match (self.what, target, trial.outputs) {
+                    (What::TargetImage, Target::Series(target), _) => target,
+                    (What::OutputImage, _, Some(outputs)) => outputs,
+                    _ => trial.inputs,
                 };
                 image(canvas, rect, channels, map);
                 canvas.outline(rect, style::INK, style::HAIR);
@@ -288,7 +302,11 @@ impl Row {
         };
         let name = match self.what {
             What::InputLine(channel) => numbered("Input", channel, trial.inputs.count),
-            What::OutputLine(channel) => numbered("Output", channel, trial.outputs.count),
+            What::OutputLine(channel) => {
+                let name = if trial.outputs.is_some() { "Output" } else { "Target" };
+                let Target::Series(target) = trial.target else { unreachable!("classes have no line") };
+                numbered(name, channel, target.count)
+            }
             What::InputImage => "Input channel".into(),
             What::TargetImage => "Target channel".into(),
             What::OutputImage => "Output channel".into(),
@@ -320,11 +338,11 @@ fn image(canvas: &mut Canvas, rect: Rect, channels: Channels, map: ColorMap) {
 
 /// Probability of each class after the last step, the true one in colour and with a triangle above.
 fn bars(canvas: &mut Canvas, rect: Rect, trial: &Trial, y: Scale, labels: bool) {
-    let Target::Class(class) = trial.target else { return };
-    let classes = trial.outputs.count;
+    let (Target::Class(class), Some(outputs)) = (trial.target, trial.outputs) else { return };
+    let classes = outputs.count;
     let frame = Frame { rect, x: Scale::whole(-0.5, classes as f64 - 0.5), y };
     frame.axes(canvas, AxisText { x: Some("Class"), y: None, y_labels: labels });
-    for (i, probability) in probabilities(trial).into_iter().enumerate() {
+    for (i, probability) in probabilities(outputs).into_iter().enumerate() {
         let at = i as f64;
         let color = if i == class { style::VERMILION } else { style::GREY };
         let corners = (frame.place(at - 0.4, probability), frame.place(at + 0.4, 0.0));
@@ -338,73 +356,4 @@ fn bars(canvas: &mut Canvas, rect: Rect, trial: &Trial, y: Scale, labels: bool) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::draw::check as check_svg;
-
-    fn wave(steps: usize, channels: usize, phase: f32) -> Vec<f32> {
-        let value = |step: usize, channel: usize| (step as f32 * 0.2 + channel as f32 * 0.7 + phase).sin();
-        (0..steps).flat_map(|step| (0..channels).map(move |channel| value(step, channel))).collect()
-    }
-
-    fn drawn(steps: usize, inputs: usize, outputs: usize, class: Option<usize>) -> Vec<String> {
-        let (input, target, output) = (wave(steps, inputs, 0.0), wave(steps, outputs, 0.5), wave(steps, outputs, 0.6));
-        let trial = Trial {
-            inputs: Channels { values: &input, count: inputs },
-            target: class.map_or(Target::Series(Channels { values: &target, count: outputs }), Target::Class),
-            outputs: Channels { values: &output, count: outputs },
-        };
-        let svg = trials("Test trials <3>", &[trial; 3]);
-        assert_eq!(svg, trials("Test trials <3>", &[trial; 3]));
-        assert!(svg.len() < 1_500_000, "{} bytes", svg.len());
-        check_svg(&svg)
-    }
-
-    fn has(texts: &[String], wanted: &[&str]) {
-        for text in wanted {
-            assert!(texts.iter().any(|got| got == text), "{text} is missing in {texts:?}");
-        }
-    }
-
-    #[test]
-    fn names_what_it_shows() {
-        let common = ["Test trials <3>", "Trial 1", "Trial 3", "Time step"];
-        for (inputs, outputs, wanted) in [
-            (1, 1, vec!["Input", "Output", "input", "target", "output"]),
-            (2, 2, vec!["Input 2", "Output 2"]),
-            (18, 18, vec!["Input channel", "Target channel", "Output channel", "18"]),
-            (28, 3, vec!["Input channel", "28", "Output 3"]),
-        ] {
-            let texts = drawn(50, inputs, outputs, None);
-            has(&texts, &common);
-            has(&texts, &wanted);
-        }
-        let texts = drawn(28, 28, 10, Some(3));
-        has(&texts, &["Class", "Probability", "true class", "Time step", "Input channel"]);
-        assert!(texts.iter().any(|text| text.starts_with("Trial 1: class 3, answered ")));
-    }
-
-    #[test]
-    fn draws_little_and_much() {
-        check_svg(&trials("none", &[]));
-        drawn(1, 1, 1, None);
-        drawn(1, 7, 7, None);
-        drawn(100_000, 6, 6, None);
-        drawn(2_000, 300, 300, None);
-        drawn(784, 1, 10, Some(0));
-        let nan = [f32::NAN; 20];
-        let zero = [0.0; 20];
-        for (values, count) in [(&nan, 1), (&nan, 10), (&zero, 1), (&zero, 10)] {
-            let channels = Channels { values, count };
-            for target in [Target::Series(channels), Target::Class(0)] {
-                check_svg(&trials("", &[Trial { inputs: channels, target, outputs: channels }]));
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "not below the number of outputs")]
-    fn a_class_beyond_the_outputs() {
-        drawn(2, 1, 2, Some(2));
-    }
-}
+mod tests;

@@ -47,7 +47,7 @@ pub fn weight_distribution(figure_title: &str, panels: &[(&str, &WeightDistribut
                 frame.remark(canvas, "no weight but 0");
             }
             for part in &distribution.parts {
-                stairs(canvas, &frame, part);
+                frame.stairs(canvas, &part.histogram, style::sign_color(part.sign), 0.25);
             }
         }
         if panels.is_empty() {
@@ -78,31 +78,6 @@ fn describe(canvas: &mut Canvas, (x, y): (f64, f64), part: &SignPart) {
     }
     let text = style::fit(&text, style::LABEL, WIDTH);
     canvas.text(&text, (x + 16.0, y), Font::new(style::LABEL).at(At::Left));
-}
-
-/// The outline of a histogram with a pale filling, one piece for every run of bins that are not empty.
-fn stairs(canvas: &mut Canvas, frame: &Frame, part: &SignPart) {
-    let (histogram, color) = (&part.histogram, style::sign_color(part.sign));
-    let counts = &histogram.counts;
-    let foot = frame.y.low();
-    let mut bin = 0;
-    while bin < counts.len() {
-        if counts[bin] == 0 {
-            bin += 1;
-            continue;
-        }
-        let start = bin;
-        let mut corners = vec![(histogram.edge(start), foot)];
-        while bin < counts.len() && counts[bin] > 0 {
-            let count = counts[bin] as f64;
-            corners.extend([(histogram.edge(bin), count), (histogram.edge(bin + 1), count)]);
-            bin += 1;
-        }
-        corners.push((histogram.edge(bin), foot));
-        let places: Vec<_> = corners.into_iter().filter_map(|(x, y)| frame.place(x, y)).collect();
-        canvas.polygon(places.iter().copied(), color, 0.25);
-        canvas.line(places, color, style::SPINE);
-    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn note(maps: &[(&str, &BlockGrid)]) -> String {
 }
 
 /// The end of the scale, and whether cells lie beyond it.
-fn scale(maps: &[(&str, &BlockGrid)]) -> (f64, bool) {
+pub(super) fn scale(maps: &[(&str, &BlockGrid)]) -> (f64, bool) {
     let means = maps.iter().flat_map(|(_, grid)| grid.means_of_pairs().flatten());
     let mut sizes: Vec<f64> = means.map(f64::abs).filter(|size| *size > 0.0 && size.is_finite()).collect();
     sizes.sort_unstable_by(f64::total_cmp);

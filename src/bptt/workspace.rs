@@ -1,0 +1,140 @@
+//! The states of a tile under way: what is kept, what is passed by, what is computed again.
+
+use daleian_kernels::Aligned;
+
+use super::plan::Lanes;
+use super::storage::{Segments, Storage};
+use crate::network::Wiring;
+use crate::network::step::Step;
+
+/// Memory that tiles pass through one after the other, each with as much of it as its lanes need.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    /// a of the segment under way, after the backward pass r, and behind it the rates that segments before it restart
+    /// from: `[slots, neurons, lanes]`. Without training one slot.
+    pub states: Aligned,
+    /// r of this step and the one before, `[2, neurons, lanes]`; empty where r = a and states are kept.
+    rates: Aligned,
+    /// δ of the last few steps, a ring `[slots, neurons, lanes]`; without training room for one step's output.
+    pub delta: Aligned,
+}
+
+/// Where the rates before a step are.
+enum Before {
+    /// Nowhere: they are zero.
+    Rest,
+    /// In the half of `rates` that the step does not write.
+    Rates,
+    /// In this slot of the states.
+    Slot(usize),
+}
+
+impl Workspace {
+    /// For training tiles of these lanes.
+    pub fn training(wiring: &Wiring, storage: &Storage, tiles: &[Lanes]) -> Self {
+        let sizes = storage.sizes(wiring, tiles);
+        let [states, rates, delta] = [sizes.states, sizes.rates, sizes.delta].map(|size| Aligned::zeros(size as usize));
+        Self { states, rates, delta }
+    }
+
+    /// For running a tile forward only.
+    pub fn forward_only(wiring: &Wiring, tile: Lanes) -> Self {
+        let size = wiring.neurons() * tile.stored;
+        Self {
+            states: Aligned::zeros(size),
+            rates: Aligned::zeros(2 * size),
+            delta: Aligned::zeros(wiring.outputs() * tile.stored),
+        }
+    }
+
+    /// Step `t` of the forward pass; gives a. Without `segments` no states are kept.
+    pub fn forward(&mut self, step: &Step, segments: Option<&Segments>, t: usize, input: &[f32]) -> &[f32] {
+        let size = size(step);
+        // states are kept from here on
+        let kept = segments.map_or(usize::MAX, Segments::twice);
+        let in_rates = !self.rates.is_empty();
+        let slot_of = |t: usize| match t.checked_sub(kept) {
+            Some(slot) => slot,
+            None if in_rates => 0,
+            // the last step that is only passed by leaves slot 0 to the first that is kept
+            None => (kept - t) % 2,
+        };
+        let before = match t {
+            0 => Before::Rest,
+            _ if in_rates => Before::Rates,
+            _ => Before::Slot(slot_of(t - 1)),
+        };
+        self.step(step, t, before, slot_of(t), input);
+        if let Some(restart) = segments.and_then(|segments| segments.restart_after(t)) {
+            if in_rates {
+                let rates = slot(&self.rates, t % 2, size);
+                slot_mut(&mut self.states, restart, size).copy_from_slice(rates);
+            } else {
+                let from = slot_of(t) * size;
+                self.states.copy_within(from..from + size, restart * size);
+            }
+        }
+        slot(&self.states, slot_of(t), size)
+    }
+
+    /// Step `t` of segment `k` once more, after the steps of the segment before it, with the same bits.
+    pub fn forward_again(&mut self, step: &Step, segments: &Segments, k: usize, t: usize, input: &[f32]) {
+        let start = segments.range(k).start;
+        let before = match segments.restart(k) {
+            _ if t == 0 => Before::Rest,
+            Some(slot) if t == start => Before::Slot(slot),
+            _ if !self.rates.is_empty() => Before::Rates,
+            _ => Before::Slot(t - 1 - start),
+        };
+        self.step(step, t, before, t - start, input);
+    }
+
+    /// Step `t`, whose states go into slot `to`.
+    fn step(&mut self, step: &Step, t: usize, before: Before, to: usize, input: &[f32]) {
+        let size = size(step);
+        let half = if self.rates.is_empty() { 0 } else { size };
+        let (even, odd) = self.rates.split_at_mut(half);
+        let (other, own) = if t.is_multiple_of(2) { (odd, even) } else { (even, odd) };
+        let (activations, before) = match before {
+            Before::Rest => (slot_mut(&mut self.states, to, size), None),
+            Before::Rates => (slot_mut(&mut self.states, to, size), Some(&other[..size])),
+            Before::Slot(before) => {
+                let (activations, before) = two_slots(&mut self.states, to, before, size);
+                (activations, Some(before))
+            }
+        };
+        if own.is_empty() {
+            step.forward(before, input, activations, &mut []);
+        } else if step.network.wiring().rectified() {
+            step.forward(before, input, activations, &mut own[..size]);
+        } else {
+            step.forward(before, input, &mut own[..size], &mut []);
+            activations.copy_from_slice(&own[..size]);
+        }
+    }
+}
+
+/// Elements of one step of all neurons.
+fn size(step: &Step) -> usize {
+    step.network.wiring().neurons() * step.lanes
+}
+
+/// Slot `k` of a buffer of equal slots.
+pub(super) fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
+    &buffer[k * size..][..size]
+}
+
+pub(super) fn slot_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
+    &mut buffer[k * size..][..size]
+}
+
+/// Slots `a` and `b` (different) of a buffer: the first to write, the second to read.
+pub(super) fn two_slots(buffer: &mut [f32], a: usize, b: usize, size: usize) -> (&mut [f32], &[f32]) {
+    if a < b {
+        let (low, high) = buffer.split_at_mut(b * size);
+        (slot_mut(low, a, size), &high[..size])
+    } else {
+        let (low, high) = buffer.split_at_mut(a * size);
+        (&mut high[..size], slot(low, b, size))
+    }
+}

@@ -1,0 +1,158 @@
+//! From a file or folder to its parts.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Inspection, Kind, NetworkContents, Progress, training, training_on};
+use crate::constraint::Constraint;
+use crate::error::{Error, Result};
+use crate::network::{Network, Wiring};
+use crate::train::{RunConfig, names};
+
+/// A model or checkpoint file.
+pub(super) struct Stored {
+    kind: Kind,
+    network: Network,
+    config: Option<RunConfig>,
+    progress: Option<Progress>,
+    problems: Vec<String>,
+}
+
+/// Reads a model or checkpoint file, even if some of its numbers are not finite.
+pub(super) fn stored(path: &Path) -> Result<Stored> {
+    let (network, header, _) = Network::read_numbers(path, false)?;
+    let mut problems = Vec::new();
+    // a model may carry any JSON
+    let config: Option<RunConfig> = serde_json::from_value(header.config).ok();
+    let kind = if header.format == "daleian-checkpoint" { Kind::Checkpoint } else { Kind::Model };
+    let mut progress = None;
+    if kind == Kind::Checkpoint {
+        let count =
+            |key: &str| header.run.get(key).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
+        progress = count("epoch").zip(count("step")).map(|(epochs, steps)| {
+            let of = config.as_ref().map(|config| config.epochs);
+            Progress { epochs, steps, of }
+        });
+        if progress.is_none() {
+            problems.push("the metadata of the checkpoint do not say how many epochs and steps are done".into());
+        }
+        if config.is_none() {
+            problems.push("the metadata of the checkpoint have no configuration that this daleian understands".into());
+        }
+    }
+    Ok(Stored { kind, network, config, progress, problems })
+}
+
+impl Stored {
+    /// The report on this file alone.
+    pub(super) fn report(self) -> Inspection {
+        let mut problems = self.problems;
+        let network = NetworkContents::of(&self.network);
+        problems.extend(wrong_numbers(&network, self.config.as_ref()));
+        let training = self.config.as_ref().and_then(|config| training(config, self.network.wiring(), &mut problems));
+        Inspection {
+            kind: self.kind,
+            name: self.config.as_ref().map(|config| config.name.clone()),
+            seed: self.config.as_ref().map(|config| config.seed),
+            progress: self.progress,
+            network,
+            training,
+            problems,
+        }
+    }
+}
+
+/// What is wrong with the numbers of a network.
+fn wrong_numbers(network: &NetworkContents, config: Option<&RunConfig>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for parameter in &network.parameters {
+        let (name, count) = (parameter.name, parameter.count);
+        if let Some(at) = parameter.first_not_finite {
+            let bad = parameter.not_finite;
+            problems.push(format!(
+                "`{name}`: {bad} of {count} are NaN or infinite, the first is number {at} (from 0); no other command \
+                 takes this file"
+            ));
+        }
+        if parameter.negative_zeros > 0 {
+            let bad = parameter.negative_zeros;
+            problems.push(format!("`{name}`: {bad} of {count} are -0.0, which daleian never writes"));
+        }
+    }
+    // without a constraint weights may change their sign
+    let free = config.is_some_and(|config| config.constraint == Constraint::None);
+    if network.sign_violations > 0 && !free {
+        let bad = network.sign_violations;
+        problems.push(format!(
+            "{bad} of {} weights are against the sign of their presynaptic neuron: no Dale's law",
+            network.synapses
+        ));
+    }
+    problems
+}
+
+/// A configuration: its wiring is drawn or read.
+pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
+    config.validate()?;
+    let data = config.task.load(config.seed, Path::new(""))?;
+    let (channels, outputs) = (data.train().channels(), data.train().outputs());
+    let wiring = Wiring::new(&config.connectome()?, config.cell, (channels, config.input), (outputs, config.readout))?;
+    Ok(Inspection {
+        kind: Kind::Configuration,
+        name: Some(config.name.clone()),
+        seed: Some(config.seed),
+        progress: None,
+        network: NetworkContents::without_weights(&wiring),
+        training: Some(training_on(config, &wiring, &data)),
+        problems: Vec::new(),
+    })
+}
+
+/// A run folder. What counts is its checkpoint, which is never older than its model.
+pub(super) fn run(folder: &Path) -> Result<Inspection> {
+    let path = |name: &str| folder.join(name);
+    if !path(names::CONFIG).exists() {
+        let problem = format!("a folder without {}; a run folder, or a file, would be right", names::CONFIG);
+        return Err(Error::content(folder, problem));
+    }
+    let config = RunConfig::read(&path(names::CONFIG))?;
+    let mut problems = Vec::new();
+    let mut found = match stored(&path(names::CHECKPOINT)) {
+        Ok(found) => found,
+        Err(error) => {
+            // the model alone still says something; without it the first error says most
+            let Ok(model) = stored(&path(names::MODEL)) else { return Err(error) };
+            problems.push(format!("it cannot be resumed: {error}"));
+            model
+        }
+    };
+    let done = found.progress.is_some_and(|progress| progress.epochs >= config.epochs);
+    if done {
+        problems.extend(unlike(&path(names::MODEL), &found.network));
+        for name in [names::METRICS, names::SUMMARY, names::FIGURES] {
+            if !path(name).exists() {
+                problems.push(format!("all epochs are done, but {} is missing", path(name).display()));
+            }
+        }
+    }
+    if let Some(progress) = &mut found.progress {
+        progress.of = Some(config.epochs);
+    }
+    found.config = Some(config);
+    found.kind = Kind::Run;
+    found.problems.extend(problems);
+    Ok(found.report())
+}
+
+/// What is wrong with the model file of a run whose last checkpoint holds `network`.
+fn unlike(path: &Path, network: &Network) -> Option<String> {
+    match Network::load(path) {
+        Err(error) => Some(error.to_string()),
+        Ok(model) => {
+            let same = model.wiring().recurrent() == network.wiring().recurrent()
+                && model.parameters() == network.parameters();
+            (!same).then(|| format!("{}: its network is not that of the checkpoint", path.display()))
+        }
+    }
+}

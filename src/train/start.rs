@@ -1,0 +1,147 @@
+//! A network from a file as the start of a run, or to be pruned: with what is kept beside it.
+
+use std::path::Path;
+
+use daleian_kernels::Isa;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{RunConfig, checkpoint};
+use crate::constraint::Guard;
+use crate::constraint::prune::{BlockCount, Pruning, prune};
+use crate::error::{Error, Result};
+use crate::network::{Network, ParameterName, Parameters};
+
+/// A network, and what a model or checkpoint file keeps beside it.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The network.
+    pub network: Network,
+    /// The configuration that it was trained with, as JSON, or null.
+    pub config: Value,
+    /// The optimizer's moments, where the file has any: a checkpoint, or what pruning made of one.
+    pub moments: Option<Moments>,
+    /// A note of each pruning that led to it, in order.
+    pub pruned: Vec<Value>,
+}
+
+/// What an optimizer had come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// Steps made so far.
+    pub updates: u64,
+    /// Mean of the gradient and of its square (Adam), or the velocity (SGD).
+    pub values: Vec<Parameters>,
+}
+
+/// What is kept in the metadata; a checkpoint has more there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Beside {
+    updates: u64,
+    moments: usize,
+    pruned: Vec<Value>,
+}
+
+impl From<Network> for Start {
+    fn from(network: Network) -> Self {
+        Self { network, config: Value::Null, moments: None, pruned: Vec::new() }
+    }
+}
+
+impl Start {
+    /// Reads a model or checkpoint file.
+    ///
+    /// # Errors
+    /// As [`Network::load`]; and if the moments do not fit the network or are not finite.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (network, header, reader) = Network::read(path)?;
+        let beside: Beside = match header.run {
+            Value::Null => Beside::default(),
+            run => serde_json::from_value(run)
+                .map_err(|error| Error::content(path, format!("what its metadata say of moments: {error}")))?,
+        };
+        let values = checkpoint::read_moments(&reader, beside.moments)?;
+        for moments in &values {
+            for name in ParameterName::ALL {
+                let (values, size) = (moments.get(name), network.wiring().size(name));
+                if ![0, size].contains(&values.len()) || values.iter().any(|x| !x.is_finite()) {
+                    let problem = format!("the moments of `{}` are not {size} finite numbers", name.tensor());
+                    return Err(reader.error(problem));
+                }
+            }
+        }
+        let moments = (!values.is_empty()).then_some(Moments { updates: beside.updates, values });
+        Ok(Self { network, config: header.config, moments, pruned: beside.pruned })
+    }
+
+    /// Writes a model file that [`Self::read`] and [`Network::load`] read.
+    ///
+    /// # Errors
+    /// If the file cannot be written; whatever was there before is then still there.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        let moments = self.moments.as_ref().map_or((0, &[][..]), |moments| (moments.updates, &moments.values[..]));
+        write(path.as_ref(), &self.network, self.config.clone(), moments, &self.pruned)
+    }
+
+    /// Prunes the network and, along with it, the moments; adds a note of it: method, seed, target and counts.
+    ///
+    /// # Errors
+    /// As [`prune`]; the start is as it was then.
+    pub fn prune(&mut self, pruning: &Pruning, seed: u64) -> Result<Vec<BlockCount>> {
+        let pruned = prune(&self.network, pruning, seed)?;
+        if let Some(moments) = &mut self.moments {
+            moments.values.iter_mut().for_each(|values| *values = pruned.compact(values));
+        }
+        self.pruned.push(json!({
+            "method": pruning.method,
+            "redistribute": pruning.redistribute,
+            "seed": seed,
+            "before": self.network.wiring().recurrent().nnz(),
+            "obtained": pruned.kept.len(),
+            "blocks": pruned.blocks,
+        }));
+        self.network = pruned.network;
+        Ok(pruned.blocks)
+    }
+}
+
+/// Writes a network with moments and notes beside it.
+pub(super) fn write(
+    path: &Path,
+    network: &Network,
+    config: Value,
+    (updates, moments): (u64, &[Parameters]),
+    pruned: &[Value],
+) -> Result<()> {
+    let beside = Beside { updates, moments: moments.len(), pruned: pruned.into() };
+    let beside = serde_json::to_value(beside).expect("numbers and words");
+    network.write(path, "daleian-model", config, beside, checkpoint::moment_tensors(moments))
+}
+
+/// The configuration with the start that the run in `folder` has of its own, and that start.
+///
+/// # Errors
+/// If it cannot be read, or `config` names another model.
+pub(super) fn own(
+    config: RunConfig,
+    began_with: &RunConfig,
+    folder: &Path,
+    isa: Isa,
+) -> Result<(RunConfig, Option<Start>)> {
+    let Some(own) = &began_with.start else { return Ok((config, None)) };
+    let start = Start::read(own)?;
+    if let Some(given) = config.start.as_ref().filter(|given| *given != own) {
+        let mut other = Network::load(given)?;
+        if config.constraint.keeps_signs() && !config.frozen.contains(&ParameterName::RecurrentWeights) {
+            // as at the start of training
+            Guard::new(config.constraint, other.wiring()).project(isa, &mut other);
+        }
+        if !other.is_same(&start.network) {
+            let problem = format!("holds a run that did not start from {}; name another folder", given.display());
+            return Err(Error::content(folder, problem));
+        }
+    }
+    Ok((config.starting_from(own.clone()), Some(start)))
+}
