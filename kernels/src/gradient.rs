@@ -87,7 +87,7 @@ impl<const G: usize, const T: usize> Kernel for Rows<'_, G, T> {
             }
             for cols in self.pattern.row(row).chunks(WIDTH) {
                 if streams {
-                    s.prefetch(cols.as_ptr().wrapping_add(AHEAD));
+                    s.prefetch(cols.as_ptr().wrapping_add(AHEAD).cast());
                     s.prefetch(out.wrapping_add(AHEAD));
                 }
                 // SAFETY: the columns are of the pattern, and the output has one element an entry of the rows.

@@ -142,7 +142,7 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
     unsafe {
         if operand.pattern.streams() {
             while entry + WIDTH <= entries.end {
-                s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + AHEAD));
+                s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + AHEAD).cast());
                 s.prefetch(operand.values.as_ptr().wrapping_add(entry + AHEAD));
                 for _ in 0..WIDTH / U {
                     for (u, sums) in sums.iter_mut().enumerate() {

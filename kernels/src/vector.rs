@@ -268,7 +268,7 @@ unsafe fn segment<S: Simd, I: Index>(
             for (k, part) in parts.iter_mut().enumerate() {
                 let at = at + k * WIDTH;
                 s.prefetch(values.wrapping_add(at + AHEAD));
-                s.prefetch(indices.wrapping_add(at + AHEAD));
+                s.prefetch(indices.wrapping_add(at + AHEAD).cast());
                 *part = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), *part);
             }
             at += 4 * WIDTH;
@@ -276,7 +276,7 @@ unsafe fn segment<S: Simd, I: Index>(
         let mut k = 0;
         while at + WIDTH <= len {
             s.prefetch(values.wrapping_add(at + AHEAD));
-            s.prefetch(indices.wrapping_add(at + AHEAD));
+            s.prefetch(indices.wrapping_add(at + AHEAD).cast());
             parts[k] = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), parts[k]);
             at += WIDTH;
             k += 1;
@@ -310,7 +310,7 @@ unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
                 s.prefetch(columns.values().as_ptr().wrapping_add(entries.start + line * WIDTH));
             }
             for line in 0..lines.div_ceil(2) {
-                s.prefetch(columns.targets().as_ptr().wrapping_add(entries.start + line * 2 * WIDTH));
+                s.prefetch(columns.targets().as_ptr().wrapping_add(entries.start + line * 2 * WIDTH).cast());
             }
         }
         let state = product.states[col as usize];

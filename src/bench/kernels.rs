@@ -15,7 +15,7 @@ use crate::sparse::Transposed;
 /// How fast a kernel runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KernelRate {
-    /// `forward` (W r), `adjoint` (Wᵀ δ) or `gradient` (at stored entries).
+    /// `forward` (W r), `adjoint` (Wᵀ δ) or `gradient` (at stored entries); `one lane` is W r of a simulation.
     pub name: &'static str,
     /// Neurons.
     pub n: usize,
@@ -27,7 +27,7 @@ pub struct KernelRate {
     pub gflops: f64,
     /// Of the roof of one thread for `cache`.
     pub fraction: f64,
-    /// The smallest cache that holds the states that the kernel gathers.
+    /// The smallest cache that holds the states that the kernel gathers; with one lane, the entries.
     pub cache: &'static str,
 }
 
@@ -76,7 +76,7 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
 }
 
 /// The median time of a call, over calls for about `seconds` and at least three.
-fn time(seconds: f64, run: &mut dyn FnMut()) -> f64 {
+pub(super) fn time(seconds: f64, run: &mut dyn FnMut()) -> f64 {
     run();
     let (began, mut times) = (Instant::now(), Vec::new());
     while times.len() < 3 || began.elapsed().as_secs_f64() < seconds {

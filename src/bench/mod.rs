@@ -7,6 +7,7 @@ mod cell;
 mod crossover;
 mod dense;
 mod kernels;
+mod one_lane;
 mod roofs;
 mod sides;
 
@@ -14,5 +15,6 @@ pub use cell::{Cell, TABLE, sweep};
 pub use crossover::{Crossover, crossovers};
 pub use dense::{AdamSettings, Dense};
 pub use kernels::{KernelRate, kernel_rates};
+pub use one_lane::one_lane_rate;
 pub use roofs::{Cache, Roof, caches, roof_of, roofs};
 pub use sides::{DENSE_BYTES, Sides, StepTimes, check_memory, connectome, random};

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use daleian::analysis::draw::{CrossingFigure, Ratios, crossing};
 use daleian::bench::{
     Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, caches, check_memory, crossovers,
-    kernel_rates, roofs, sweep,
+    kernel_rates, one_lane_rate, roofs, sweep,
 };
 use daleian::files::write_atomic;
 use daleian::{Isa, Result};
@@ -78,6 +78,10 @@ fn measure(isa: Isa, asked: &[Cell]) -> Result<Found> {
     for cell in if asked.is_empty() { &TILES } else { asked } {
         say(format_args!("kernels, n={} {}%", cell.neurons, cell.density * 100.0));
         kernels.extend(kernel_rates(isa, cell, &roofs, KERNEL));
+        let one = |rate: &KernelRate| (rate.n, rate.density, rate.lanes) == (cell.neurons, cell.density, 1);
+        if !kernels.iter().any(one) {
+            kernels.push(one_lane_rate(isa, cell, &roofs, KERNEL));
+        }
     }
     let all: Vec<Cell> = if asked.is_empty() { TABLE.into_iter().chain(sweep()).collect() } else { asked.to_vec() };
     let (mut steps, mut skipped) = (Vec::<StepTimes>::new(), Vec::new());
@@ -178,7 +182,7 @@ fn tables(found: &Found) -> String {
         roofs.collect(),
     );
     section(
-        "Kernels on one thread: medians, and the fraction of the roof of the cache that holds their states",
+        "Kernels on one thread: medians, and the fraction of the roof of the cache that holds their states (one lane: the weights)",
         &["kernel", "n", "density", "lanes", "GFLOP/s", "fraction", "cache"],
         kernels.collect(),
     );

@@ -403,11 +403,12 @@ fn bench_measures_a_cell() {
     assert_eq!(names, ["L1", "L2", "L3", "memory"]);
     assert!(found["roofs"].as_array().unwrap().iter().all(|roof| positive(&roof["gflops"])), "{found}");
     let kernels = found["kernels"].as_array().unwrap();
-    for (kernel, name) in kernels.iter().zip(["forward", "adjoint", "gradient"].iter().cycle()) {
-        assert_eq!((&kernel["name"], &kernel["n"], &kernel["lanes"]), (&(*name).into(), &64.into(), &16.into()));
+    for (kernel, name) in kernels.iter().zip(["forward", "adjoint", "gradient", "one lane"].iter().cycle()) {
+        let lanes = if *name == "one lane" { 1 } else { 16 };
+        assert_eq!((&kernel["name"], &kernel["n"], &kernel["lanes"]), (&(*name).into(), &64.into(), &lanes.into()));
         assert!(["density", "gflops", "fraction"].iter().all(|key| positive(&kernel[key])), "{kernel}");
     }
-    assert_eq!(kernels.len(), 6);
+    assert_eq!(kernels.len(), 8);
     let steps = found["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 2);
     for (step, density) in steps.iter().zip([0.2, 1.0]) {

@@ -93,6 +93,13 @@ fn figure_3_prunes_tests_and_trains_on() {
     let tell = |told: Told| assert!(matches!(told, Told::Over { before: true, .. }), "{told:?}");
     fig3(&settings, isa(), &go, &mut |_| (), &tell).unwrap().expect("nothing stops it");
     assert_eq!(numbers(&folder.path().join("fig3/fig3.csv")), before);
+    // at sparsity 0 nothing is taken from the tree, and top-prob keeps more of it than chance
+    let overlap = |task: &str, pruning: &str, sparsity: &str| -> f64 {
+        let head = format!("fig3,tree,{task},,{pruning},ours,,,{sparsity},overlap_mean,");
+        before.iter().find_map(|row| row.strip_prefix(&head)).unwrap_or_else(|| panic!("{head}")).parse().unwrap()
+    };
+    assert_eq!([overlap("theory-n50", "random", "0"), overlap("theory-n50", "top-prob", "0")], [1.0; 2]);
+    assert!(overlap("theory-n50", "top-prob", "0.5") > overlap("theory-n50", "random", "0.5") + 0.1);
     let texts = texts(&fs::read_to_string(folder.path().join("fig3/fig3.svg")).unwrap());
     for name in ["Connection probability", "Epoch", "Sparsity", "Share of the tree that survives"] {
         assert!(texts.iter().any(|text| text == name), "{name}: {texts:?}");

@@ -126,9 +126,10 @@ impl Simd for Avx2 {
             self.load(whole.as_ptr())
         }
     }
+
     #[inline(always)]
-    fn prefetch<T>(self, p: *const T) {
-        // SAFETY: the token proves that the features are present; a prefetch reads nothing and cannot fail.
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
 

@@ -58,12 +58,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `index` is valid for reading `len` `u16`; `base` is valid for reading at each of them.
     unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V;
-
-    /// Asks for the cache line at `p`, which may be any address. Changes no result.
-    #[inline(always)]
-    fn prefetch<T>(self, p: *const T) {
-        let _ = p;
-    }
+    /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
+    fn prefetch(self, p: *const f32);
 
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;

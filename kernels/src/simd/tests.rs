@@ -303,8 +303,10 @@ fn one_lane_is_multiplied_and_added_as_sixteen() {
         type Output = [Lanes; 2];
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> [Lanes; 2] {
-            let one = core::array::from_fn(|k| s.mul_add_one(self.0[k], self.1[k], self.2[k]));
-            let mut out = [one, [f32::NAN; WIDTH]];
+            let mut out = [[f32::NAN; WIDTH]; 2];
+            for (k, out) in out[0].iter_mut().enumerate() {
+                *out = s.mul_add_one(self.0[k], self.1[k], self.2[k]);
+            }
             // SAFETY: all are arrays of 16 elements.
             unsafe {
                 let (a, b, c) = (s.load(self.0.as_ptr()), s.load(self.1.as_ptr()), s.load(self.2.as_ptr()));

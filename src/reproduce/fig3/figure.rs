@@ -92,7 +92,10 @@ fn tree(theory: &[TheoryRow]) -> PanelRow {
         let lines = ways().take(2).flat_map(|(_, method, tint)| {
             let rows: Vec<&TheoryRow> = theory.iter().filter(|row| row.n == n && row.method == method.name()).collect();
             let points = rows.iter().map(|row| (row.sparsity, row.mean)).collect();
-            let band = rows.iter().map(|row| (row.sparsity, row.mean - row.spread, row.mean + row.spread)).collect();
+            let band = rows
+                .iter()
+                .map(|row| (row.sparsity, (row.mean - row.spread).max(0.0), (row.mean + row.spread).min(1.0)))
+                .collect();
             let bound = rows.iter().map(|row| (row.sparsity, row.bound)).collect();
             [
                 Line { tint, dashed: true, dots: false, points: bound, band: Vec::new() },

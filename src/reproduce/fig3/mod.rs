@@ -171,9 +171,9 @@ pub fn fig3(
         let own = tested.extract_if(.., |(other, _)| *other == task).map(|(_, tested)| tested).collect();
         groups.push(Group { task, tested: own, retrained: PruneMethod::ALL.map(of).into() });
     }
-    let theory: Vec<TheoryRow> = pool.install(|| {
-        THEORY.iter().flat_map(|&(n, draws)| theory(n, &sparsities(), draws, THEORY_SEED, keep_probabilities)).collect()
-    });
+    let kept = |weights: &[f32], share: f64| keep_probabilities(weights, share * weights.len() as f64);
+    let theory: Vec<TheoryRow> = pool
+        .install(|| THEORY.iter().flat_map(|&(n, draws)| theory(n, &sparsities(), draws, THEORY_SEED, kept)).collect());
     let result = Fig3 { warning: settings.scale.warning(), tasks: groups.iter().map(Group::result).collect() };
     write(settings, &groups, &theory, &result)?;
     Ok(Some(result))
