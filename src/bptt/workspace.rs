@@ -94,7 +94,7 @@ impl Workspace {
         let size = size(step);
         let half = if self.rates.is_empty() { 0 } else { size };
         let (even, odd) = self.rates.split_at_mut(half);
-        let (other, own) = if t % 2 == 0 { (odd, even) } else { (even, odd) };
+        let (other, own) = if t.is_multiple_of(2) { (odd, even) } else { (even, odd) };
         let (activations, before) = match before {
             Before::Rest => (slot_mut(&mut self.states, to, size), None),
             Before::Rates => (slot_mut(&mut self.states, to, size), Some(&other[..size])),
