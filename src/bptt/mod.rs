@@ -1,7 +1,8 @@
 //! Unroll through time: what to keep, backward, gradients.
 //!
 //! A [`Bptt`] holds the memory of one training step for batches of one size. The caller fills the tiles' inputs and
-//! targets, then asks for the gradient. Gradients exist at stored entries only.
+//! targets, then asks for the gradient. Gradients exist at stored entries only. Where not every state fits in memory, a
+//! [`Storage`] says which are kept; the others are computed twice, with the same bits.
 
 mod loss;
 mod memory;

@@ -1,4 +1,5 @@
-//! How a training step is cut up: by lanes, by rows, by time. Decided once, from sizes alone.
+//! How a training step is cut up: by lanes, by rows, by time. Decided once, from sizes alone; by time
+//! (see [`Storage`]), from the memory that there is too.
 //!
 //! Nothing here may depend on the number of threads: the plan fixes the order of every sum, and so the bits.
 

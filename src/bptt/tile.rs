@@ -10,7 +10,7 @@ use super::workspace::{Workspace, slot, slot_mut, two_slots};
 use crate::network::step::{Backward, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
 
-/// The input, the wanted answer and the answer of one tile; its states are in a `Workspace`.
+/// The input, the wanted answer and the answer of one tile. Its states are elsewhere, as tiles may share memory.
 #[derive(Debug)]
 pub struct Tile {
     /// Which samples of the batch these are.

@@ -14,6 +14,10 @@ use crate::task::Data;
 /// files, drawings (measured).
 const PROGRAM: u64 = 7 << 20;
 
+/// Bytes of a limit, at most and as one part of it in so many, that are left for what cannot be counted: what the
+/// allocator keeps of memory given back before the peak (3 to 11 MiB were measured).
+const RESERVE: (u64, u64) = (16 << 20, 8);
+
 /// Bytes that a run takes at its peak, by what takes them.
 ///
 /// The peak is that of training. Reading an edge list takes up to about 60 bytes an edge for a moment, before the rest
@@ -45,7 +49,7 @@ pub struct MemoryEstimate {
     pub program: u64,
     /// All of it.
     pub total: u64,
-    /// What `total` may be at most, where that was asked for.
+    /// What the peak may be at most, where that was asked for; `total` is a little less, as a part is left free.
     pub limit: Option<u64>,
     /// Which states are kept.
     pub storage: Storage,
@@ -53,25 +57,26 @@ pub struct MemoryEstimate {
 
 impl MemoryEstimate {
     /// Of training a network with this wiring, beside `others` bytes of what it was built from, with as many states kept
-    /// as the limit allows.
+    /// as the limit allows. An eighth of the limit, or 16 MiB if that is less, is left free.
     ///
     /// # Errors
     /// If the limit cannot be met: with what could.
     pub(crate) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<Self> {
         let (batch, steps) = (settings.batch, data.train().steps());
         let with = |storage: Storage| Self::new(settings, others, wiring, data, storage);
-        let whole = with(Storage::whole(wiring, batch, steps));
-        let Some(limit) = settings.memory_limit else { return Ok(whole) };
-        let rest = whole.total.saturating_sub(whole.states).saturating_sub(whole.rates);
-        let storage = limit.checked_sub(rest).and_then(|room| Storage::within(wiring, batch, steps, room));
+        let Some(limit) = settings.memory_limit else { return Ok(with(Storage::whole(wiring, batch, steps))) };
+        let least = with(Storage::least(wiring, batch, steps));
+        let rest = least.total.saturating_sub(least.states).saturating_sub(least.rates);
+        let (most, part) = RESERVE;
+        let counted = limit - (limit / part).min(most);
+        let storage = counted.checked_sub(rest).and_then(|room| Storage::within(wiring, batch, steps, room));
         storage.map(with).ok_or_else(|| {
-            let least = with(Storage::least(wiring, batch, steps));
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             let problem = format!(
                 "{} MiB, but at least {} MiB would be needed (the fewest states of a batch that can be kept, rates and \
                  derivatives are {} MiB of it; a smaller `batch` takes less)",
                 limit >> 20,
-                mib(least.total),
+                mib(least.total.saturating_add((least.total / (part - 1) + 1).min(most))),
                 mib(least.states.saturating_add(least.rates)),
             );
             Error::setting("--memory-limit", problem)
