@@ -14,7 +14,7 @@ pub struct Maps {
 }
 
 /// Beside the maps, for the bar of colours.
-const BAR: f64 = 70.0;
+const BAR: f64 = 104.0;
 const LEFT: f64 = 20.0;
 const BELOW: f64 = 18.0;
 const NAME: f64 = 16.0;
