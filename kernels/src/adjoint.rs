@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, Several, accumulate, check_lanes, walk, with_groups};
+use crate::operand::{Operand, Product, Several, accumulate, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`adjoint`] computes. `lanes` is 16, 32, 48 or 64.
@@ -15,8 +15,8 @@ pub struct Adjoint<'a> {
     pub rows: &'a Range<usize>,
     /// Lanes of the tile.
     pub lanes: usize,
-    /// Wᵀ and δ of the step after, `[n, lanes]`; `None` at the last step.
-    pub recurrent: Option<Operand<'a>>,
+    /// Wᵀ δ', with δ of the step after `[n, lanes]`: zero at the last step; one that was made before stands in δ.
+    pub recurrent: Product<'a>,
     /// Vᵀ and the derivative by the readout's sum, `[n_out, lanes]`; `None` where that is zero.
     pub readout: Option<Operand<'a>>,
     /// κ, `[lanes]`: the penalty on rates adds κ r to the derivative by r; 0 in lanes of padding.
@@ -38,7 +38,7 @@ pub struct Adjoint<'a> {
 pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) {
     check_lanes(call.lanes);
     let size = call.rows.len().checked_mul(call.lanes);
-    for operand in [&call.recurrent, &call.readout].into_iter().flatten() {
+    for operand in [call.recurrent.operand(), call.readout.as_ref()].into_iter().flatten() {
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rate_decay.is_none_or(|decay| decay.len() == call.lanes), "rate decay is [lanes]");
@@ -62,7 +62,7 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: `adjoint` checked `recurrent` against the rows.
-        unsafe { walk(s, self.call.rows, self.call.recurrent.as_ref(), &self) }
+        unsafe { walk(s, self.call.rows, self.call.recurrent.operand(), &self) }
     }
 }
 
@@ -75,12 +75,17 @@ impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
         // SAFETY: `adjoint` checked the operands against `rows` and `lanes` = 16 G; states and δ hold
         // rows.len() · 16 G elements, κ holds 16 G.
         unsafe {
-            if let Some(recurrent) = &call.recurrent {
+            if let Product::Of(recurrent) = &call.recurrent {
                 acc = accumulate(s, acc, recurrent, row);
             }
             for (r, acc) in acc.iter_mut().enumerate() {
                 let at = (row + r - call.rows.start) * G * WIDTH;
                 let (states, delta) = (self.states.add(at), self.delta.add(at));
+                if let Product::Made = call.recurrent {
+                    for (g, acc) in acc.iter_mut().enumerate() {
+                        *acc = s.load(delta.add(g * WIDTH));
+                    }
+                }
                 for (g, acc) in acc.iter_mut().enumerate() {
                     let a = s.load(states.add(g * WIDTH));
                     if let Some(decay) = call.rate_decay {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, Several, accumulate, check_lanes, walk, with_groups};
+use crate::operand::{Operand, Product, Several, accumulate, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`forward`] computes. `lanes` is 16, 32, 48 or 64.
@@ -15,8 +15,8 @@ pub struct Forward<'a> {
     pub rows: &'a Range<usize>,
     /// Lanes of the tile.
     pub lanes: usize,
-    /// W and r, `[cols, lanes]`; `None` where r is zero (the first step).
-    pub recurrent: Option<Operand<'a>>,
+    /// W r, with r `[cols, lanes]`: zero at the first step; one that was made before stands in the activations.
+    pub recurrent: Product<'a>,
     /// U and x; `None` without input.
     pub input: Option<Operand<'a>>,
     /// b, one for each row of the whole matrix.
@@ -28,7 +28,8 @@ pub struct Forward<'a> {
 /// `a[i, lane] = phi(Σ_j W[i,j] r[j, lane] + Σ_k U[i,k] x[k, lane] + b[i])` for i in `rows`, and, where asked for,
 /// `rates[i, lane] = max(a[i, lane], 0)` (NaN stays NaN).
 ///
-/// `activations` and `rates` are `[rows.len(), lanes]`. A row's result depends on nothing but the row, so any cut
+/// `activations` and `rates` are `[rows.len(), lanes]`. What stands in them is read only where the product was
+/// [made](Product::Made) before. A row's result depends on nothing but the row, so any cut
 /// into ranges gives the same bits.
 ///
 /// # Panics
@@ -36,7 +37,7 @@ pub struct Forward<'a> {
 pub fn forward(isa: Isa, call: &Forward, activations: &mut [f32], rates: Option<&mut [f32]>) {
     check_lanes(call.lanes);
     let size = call.rows.len().checked_mul(call.lanes);
-    for operand in [&call.recurrent, &call.input].into_iter().flatten() {
+    for operand in [call.recurrent.operand(), call.input.as_ref()].into_iter().flatten() {
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rows.end <= call.bias.len(), "one bias a row");
@@ -61,7 +62,7 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: `forward` checked `recurrent` against the rows.
-        unsafe { walk(s, self.call.rows, self.call.recurrent.as_ref(), &self) }
+        unsafe { walk(s, self.call.rows, self.call.recurrent.operand(), &self) }
     }
 }
 
@@ -79,8 +80,17 @@ impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
                     [*acc] = accumulate(s, [*acc], input, row + r);
                 }
             }
-            if let Some(recurrent) = &call.recurrent {
-                acc = accumulate(s, acc, recurrent, row);
+            match &call.recurrent {
+                Product::Zero => {}
+                Product::Of(recurrent) => acc = accumulate(s, acc, recurrent, row),
+                Product::Made => {
+                    for (r, acc) in acc.iter_mut().enumerate() {
+                        for (g, acc) in acc.iter_mut().enumerate() {
+                            let at = ((row + r - call.rows.start) * G + g) * WIDTH;
+                            *acc = s.add(*acc, s.load(self.activations.add(at)));
+                        }
+                    }
+                }
             }
             for (r, acc) in acc.iter().enumerate() {
                 for (g, &z) in acc.iter().enumerate() {

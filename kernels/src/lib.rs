@@ -21,6 +21,7 @@ mod pattern;
 mod reduce;
 mod roof;
 mod simd;
+mod tiled;
 mod vector;
 
 pub use activation::{Activation, activate, scale_by_slope};
@@ -33,12 +34,13 @@ pub use forward::{Forward, forward};
 pub use gradient::{Outer, gradient, steps_per_pass};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
-pub use operand::{MAX_LANES, Operand};
+pub use operand::{MAX_LANES, Operand, Product};
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_squares};
 pub use roof::multiply_add_rate;
 pub use simd::WIDTH;
+pub use tiled::{MAX_TILE, Tiled, segments, tiled_gradient, tiled_product};
 pub use vector::{
     EventProduct, ForwardVector, Recurrent, RowProduct, Rows, count_nonzero, forward_vector, list_nonzero,
 };

@@ -31,6 +31,35 @@ impl Operand<'_> {
     }
 }
 
+/// A sparse product as a term of a sum.
+#[derive(Clone, Copy, Default)]
+pub enum Product<'a> {
+    /// It is zero.
+    #[default]
+    Zero,
+    /// It is to be made.
+    Of(Operand<'a>),
+    /// It was made before, and stands where the sum will be written.
+    Made,
+}
+
+impl<'a> Product<'a> {
+    /// The operand of a product that is to be made.
+    pub(crate) fn operand(&self) -> Option<&Operand<'a>> {
+        match self {
+            Self::Of(operand) => Some(operand),
+            Self::Zero | Self::Made => None,
+        }
+    }
+}
+
+impl<'a> From<Option<Operand<'a>>> for Product<'a> {
+    /// Zero where there is none.
+    fn from(operand: Option<Operand<'a>>) -> Self {
+        operand.map_or(Self::Zero, Self::Of)
+    }
+}
+
 /// The door: panics unless `lanes` is 16, 32, 48 or 64.
 pub(crate) fn check_lanes(lanes: usize) {
     assert!(

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, Pattern};
+use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, Pattern, Product};
 use daleian_kernels::{adjoint, forward, gradient};
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -111,7 +111,7 @@ fn forward_agrees_with_f64() {
                 for rows in [0..n / 2, n / 2..n] {
                     let mut a = Aligned::filled(rows.len() * lanes, f32::NAN);
                     let mut r = a.clone();
-                    let (recurrent, input) = (Some(w.operand()), Some(u.operand()));
+                    let (recurrent, input) = (Product::Of(w.operand()), Some(u.operand()));
                     let call = Forward { rows: &rows, lanes, recurrent, input, bias: &bias, activation };
                     forward(isa, &call, &mut a, Some(&mut r));
                     for (k, row) in rows.clone().enumerate() {
@@ -144,7 +144,7 @@ fn forward_is_exact_on_integers() {
             let call = Forward {
                 rows: &(0..23),
                 lanes,
-                recurrent: Some(w.operand()),
+                recurrent: Product::Of(w.operand()),
                 input: None,
                 bias: &bias,
                 activation: Activation::Identity,
@@ -173,7 +173,7 @@ fn nan_stays_in_its_lane_and_is_not_hidden() {
             let call = Forward {
                 rows: &(0..2),
                 lanes: 32,
-                recurrent: Some(operand),
+                recurrent: Product::Of(operand),
                 input: None,
                 bias: &[0.0; 2],
                 activation,
@@ -186,7 +186,7 @@ fn nan_stays_in_its_lane_and_is_not_hidden() {
             let call = Adjoint {
                 rows: &(0..2),
                 lanes: 32,
-                recurrent: None,
+                recurrent: Product::Zero,
                 readout: Some(Operand { pattern: &pattern, values: &[1.0; 4], states: &[0.5; 64] }),
                 rate_decay: None,
                 activation,
@@ -223,7 +223,7 @@ fn adjoint_agrees_with_f64() {
                     let call = Adjoint {
                         rows: &(0..n),
                         lanes,
-                        recurrent: whole.then_some(w.operand()),
+                        recurrent: whole.then_some(w.operand()).into(),
                         readout: whole.then_some(v.operand()),
                         rate_decay: Some(&decay),
                         activation,
@@ -336,7 +336,7 @@ fn any_cut_of_the_rows_gives_the_same_bits() {
         let activations = numbers.fill(50 * lanes, false);
         let steps: Vec<[Aligned; 2]> = (0..5).map(|_| [(); 2].map(|()| numbers.fill(50 * lanes, false))).collect();
         let steps: Vec<Outer> = steps.iter().map(|[delta, states]| Outer { delta, states }).collect();
-        let (activation, recurrent, other) = (Activation::Tanh, Some(w.operand()), Some(u.operand()));
+        let (activation, recurrent, other) = (Activation::Tanh, Product::Of(w.operand()), Some(u.operand()));
         for isa in Isa::available() {
             assert_cuts_do_not_show(&format!("forward, {lanes} lanes on {isa}"), |rows| {
                 let (mut a, mut r) = (Aligned::zeros(rows.len() * lanes), Aligned::zeros(rows.len() * lanes));
@@ -395,7 +395,7 @@ fn call_forward(isa: Isa, sizes: &Sizes, as_input: bool) {
     let pattern = Pattern::dense(3, 4);
     let (values, states) = (vec![0.0; sizes.values], vec![0.0; sizes.states]);
     let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
-    let (recurrent, input) = if as_input { (None, operand) } else { (operand, None) };
+    let (recurrent, input) = if as_input { (Product::Zero, operand) } else { (operand.into(), None) };
     let bias = vec![0.0; sizes.third];
     let (rows, lanes, activation) = (&sizes.rows, sizes.lanes, Activation::Tanh);
     let call = Forward { rows, lanes, recurrent, input, bias: &bias, activation };
@@ -406,7 +406,7 @@ fn call_adjoint(isa: Isa, sizes: &Sizes, as_readout: bool) {
     let pattern = Pattern::dense(3, 4);
     let (values, states) = (vec![0.0; sizes.values], vec![0.0; sizes.states]);
     let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
-    let (recurrent, readout) = if as_readout { (None, operand) } else { (operand, None) };
+    let (recurrent, readout) = if as_readout { (Product::Zero, operand) } else { (operand.into(), None) };
     let decay = vec![0.0; sizes.third];
     let (rows, lanes, rate_decay, activation) = (&sizes.rows, sizes.lanes, Some(&decay[..]), Activation::Tanh);
     let call = Adjoint { rows, lanes, recurrent, readout, rate_decay, activation, rectified: true };

@@ -85,6 +85,7 @@ mod tests {
             dense_s: ratio,
             ratio,
             turns: 1,
+            floor_s: None,
         };
         let all = [
             times(8, 1.0, Some(0.25)),

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use daleian_kernels::{
-    Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, adjoint, forward, gradient, steps_per_pass,
+    Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, Product, adjoint, forward, gradient, steps_per_pass,
 };
 use serde::Serialize;
 
 use super::sides::{connectome, median, random};
 use super::{Cell, Roof, roof_of};
-use crate::bptt::cut;
-use crate::sparse::Transposed;
+use crate::bptt::{Layout, cut};
+use crate::sparse::{Tiles, Transposed};
 
 /// How fast a kernel runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,17 +27,19 @@ pub struct KernelRate {
     pub gflops: f64,
     /// Of the roof of one thread for `cache`.
     pub fraction: f64,
-    /// The smallest cache that holds the states that the kernel gathers; with one lane, the entries.
+    /// The smallest cache that holds the states of all neurons at one time step; with one lane, the entries.
     pub cache: &'static str,
 }
 
-/// The rates of the three kernels on the widest tile of `cell`, each measured for about `seconds`.
+/// The rates of the three kernels on the widest tile of `cell`, in the layout that training chooses, each measured for about `seconds`.
 pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [KernelRate; 3] {
     let n = cell.neurons;
     let lanes = cut(cell.neurons, cell.lanes).iter().map(|tile| tile.stored).max().expect("at least one lane");
-    let steps = steps_per_pass(cell.neurons, lanes);
     let connectome = connectome(n, cell.density);
     let pattern = &**connectome.pattern();
+    let layout = Layout::of(n, pattern.nnz(), lanes);
+    // as training calls it: several time steps in one pass over the entries
+    let steps = steps_per_pass(layout.columns(n), lanes);
     let transposed = Transposed::new(pattern);
     let numbers = |count, index| Aligned::from(random(count, index));
     let weights = numbers(pattern.nnz(), 0);
@@ -52,25 +54,37 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let rate = |name, steps: usize, run: &mut dyn FnMut()| {
         let flops = (2 * pattern.nnz() * lanes * steps) as f64;
         let gflops = flops / time(seconds, run) / 1e9;
-        let roof = roof_of(roofs, n * lanes * steps * size_of::<f32>());
+        let roof = roof_of(roofs, n * lanes * size_of::<f32>());
         KernelRate { name, n, density: cell.density, lanes, gflops, fraction: gflops / roof.gflops, cache: roof.name }
     };
 
-    let recurrent = Some(Operand { pattern, values: &weights, states: &states[0] });
+    let pairs: Vec<Outer> = states.iter().zip(&deltas).map(|(states, delta)| Outer { delta, states }).collect();
+    if let Layout::Tiles { width, blocks } = layout {
+        let tiles = Tiles::new(pattern, width, blocks);
+        let back = Tiles::transposed(pattern, width, blocks);
+        // the numbers are random in any order
+        let first = rate("forward", 1, &mut || tiles.product(isa, lanes, &rows, &weights, &states[0], &mut out));
+        let second = rate("adjoint", 1, &mut || back.product(isa, lanes, &rows, &weights, &deltas[0], &mut out));
+        let third = rate("gradient", steps, &mut || tiles.gradient(isa, lanes, &rows, &pairs, &mut sums));
+        return [first, second, third];
+    }
+    let recurrent = Product::Of(Operand { pattern, values: &weights, states: &states[0] });
     let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
     let first = rate("forward", 1, &mut || forward(isa, &call, &mut out, None));
     let call = Adjoint {
         rows: &rows,
         lanes,
-        recurrent: Some(Operand { pattern: transposed.pattern(), values: &transposed_weights, states: &deltas[0] }),
+        recurrent: Product::Of(Operand {
+            pattern: transposed.pattern(),
+            values: &transposed_weights,
+            states: &deltas[0],
+        }),
         readout: None,
         rate_decay: None,
         activation,
         rectified: false,
     };
     let second = rate("adjoint", 1, &mut || adjoint(isa, &call, &mut in_place, &mut out));
-    // as training calls it: several time steps in one pass over the entries
-    let pairs: Vec<Outer> = states.iter().zip(&deltas).map(|(states, delta)| Outer { delta, states }).collect();
     let third = rate("gradient", steps, &mut || gradient(isa, &rows, lanes, pattern, &pairs, &mut sums));
     [first, second, third]
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 use daleian_kernels::{Isa, multiply_add_rate};
 use serde::Serialize;
 
+use super::Cell;
+use crate::bptt::cut;
+
 /// A cache of data, as the system describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
@@ -68,12 +71,15 @@ pub struct Roof {
     pub gflops_all_threads: Option<f64>,
 }
 
+/// Bytes of a cache that are read over and over, at most.
+const MOST: usize = 32 << 20;
+
 /// Measures each roof for about `seconds`, on the threads of the pool that this runs in.
 pub fn roofs(isa: Isa, caches: &[Cache; 3], seconds: f64) -> Vec<Roof> {
     let threads = rayon::current_num_threads();
     let memory = (4 * caches[2].bytes).clamp(64 << 20, 512 << 20);
-    // half a cache: room for the rest that lies there
-    let places = caches.iter().map(|cache| (cache.name, Some(cache.bytes), cache.bytes / 2));
+    // half a cache: room for the rest that lies there; of one that many machines share, no more than any part of it holds
+    let places = caches.iter().map(|cache| (cache.name, Some(cache.bytes), (cache.bytes / 2).min(MOST)));
     let roof = |(name, bytes, buffer_bytes): (&'static str, Option<usize>, usize)| {
         let shared = threads > 1 && (name == "L3" || bytes.is_none());
         let all = || -> f64 {
@@ -88,6 +94,15 @@ pub fn roofs(isa: Isa, caches: &[Cache; 3], seconds: f64) -> Vec<Roof> {
         }
     };
     places.chain([("memory", None, memory)]).map(roof).collect()
+}
+
+/// Seconds that the three products of a training step of `cell` with so many synapses would take at the roof of the cache
+/// that holds the states of a time step: what is left for tiles, activations and the optimizer to win or lose.
+pub fn floor(roofs: &[Roof], cell: &Cell, synapses: usize, threads: usize) -> f64 {
+    let lanes = cut(cell.neurons, cell.lanes).iter().map(|tile| tile.stored).max().unwrap_or(0);
+    let roof = roof_of(roofs, cell.neurons * lanes * std::mem::size_of::<f32>());
+    let rate = roof.gflops_all_threads.unwrap_or(roof.gflops * threads as f64);
+    cell.flops(synapses as f64) / rate / 1e9
 }
 
 /// The roof of the smallest cache that holds `bytes`.
@@ -130,6 +145,17 @@ mod tests {
         for wrong in ["", "K", "0K", "x", "-3K", "1KK", "99999999999999999999M"] {
             assert_eq!(size_of(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_floor_by_hand() {
+        let roof = |name, bytes, gflops, all| Roof { name, bytes, buffer_bytes: 1, gflops, gflops_all_threads: all };
+        let roofs = [roof("L2", Some(1 << 20), 50.0, None), roof("memory", None, 5.0, Some(8.0))];
+        // 2 · 1,000 synapses · 16 lanes · 2 steps · 3 products
+        let cell = Cell { neurons: 100, density: 0.1, lanes: 16, steps: 3 };
+        assert!((floor(&roofs, &cell, 1000, 2) - 192_000.0 / 100e9).abs() < 1e-18);
+        let large = Cell { neurons: 100_000, ..cell };
+        assert!((floor(&roofs, &large, 1000, 2) - 192_000.0 / 8e9).abs() < 1e-16);
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub struct StepTimes {
     pub ratio: Option<f64>,
     /// Steps that the medians are of.
     pub turns: usize,
+    /// Seconds that its three sparse products would take at the roof (see [`floor`](super::floor)), where it is known.
+    pub floor_s: Option<f64>,
 }
 
 /// Both sides of a cell, with the same network and batch.
@@ -94,9 +96,21 @@ impl Sides {
     /// # Errors
     /// [`Error::Setting`] with the bytes needed if the cell does not fit in the memory that is free.
     pub fn new(cell: Cell, isa: Isa) -> Result<Self> {
-        let Cell { neurons, density, lanes, steps } = cell;
         check_memory(&cell)?;
-        let with_dense = dense_bytes(&cell) <= DENSE_BYTES;
+        Self::make(cell, isa, dense_bytes(&cell) <= DENSE_BYTES)
+    }
+
+    /// The sparse side alone.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn new_sparse(cell: Cell, isa: Isa) -> Result<Self> {
+        check_memory(&cell)?;
+        Self::make(cell, isa, false)
+    }
+
+    fn make(cell: Cell, isa: Isa, with_dense: bool) -> Result<Self> {
+        let Cell { neurons, density, lanes, steps } = cell;
         let spec = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
         let input = (CHANNELS, InputSpec { blocks: Blocks::Dense });
         let readout = (OUTPUTS, ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Identity });
@@ -195,7 +209,18 @@ impl Sides {
         let sparse_s = median(&mut sparse);
         let dense_s = self.has_dense().then(|| median(&mut dense));
         let ratio = dense_s.map(|dense| dense / sparse_s);
-        StepTimes { n, density, lanes, steps, synapses: self.synapses(), sparse_s, dense_s, ratio, turns }
+        StepTimes {
+            n,
+            density,
+            lanes,
+            steps,
+            synapses: self.synapses(),
+            sparse_s,
+            dense_s,
+            ratio,
+            turns,
+            floor_s: None,
+        }
     }
 }
 
@@ -238,7 +263,9 @@ mod tests {
     /// Split by lanes and by neurons, with one thread and more.
     #[test]
     fn dense_and_sparse_find_the_same_gradient() {
-        for (neurons, density, lanes, steps) in [(60, 0.3, 40, 5), (600, 0.05, 20, 3), (16, 1.0, 1, 1)] {
+        for (neurons, density, lanes, steps) in
+            [(60, 0.3, 40, 5), (600, 0.05, 20, 3), (16, 1.0, 1, 1), (600, 0.05, 64, 4), (420, 0.2, 70, 3)]
+        {
             for threads in [1, 3] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| {

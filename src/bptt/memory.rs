@@ -1,7 +1,7 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
 use super::plan::{apart, cut};
-use super::{LossName, Storage};
+use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::Pattern;
@@ -12,7 +12,8 @@ const WORD: u64 = 4;
 /// Bytes that a [`Bptt`](super::Bptt) takes. Sizes beyond all memory stay at `u64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BpttMemory {
-    /// W and V by presynaptic neuron: their patterns, where each entry stands in the original, and the values.
+    /// W and V by presynaptic neuron: their patterns, where each entry stands in the original, and the values; W in tiles
+    /// both ways, where it is taken so.
     pub transposed: u64,
     /// Gradients that tiles sum apart, where they do.
     pub gradients: u64,
@@ -55,14 +56,14 @@ impl BpttMemory {
         trainable: &[ParameterName],
         storage: &Storage,
     ) -> Self {
-        let transposed = |pattern: &Pattern| {
-            let entries = words(&[3, pattern.nnz()]);
-            entries.saturating_add(2 * words(&[pattern.cols() + 1]))
-        };
         let tiles = cut(wiring.neurons(), batch).len();
+        let recurrent = match Layout::choose(wiring, batch) {
+            Layout::Rows => transposed(wiring.recurrent()),
+            Layout::Tiles { width, .. } => tiled(wiring.recurrent(), width, !apart(wiring, tiles)),
+        };
         let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
         Self {
-            transposed: transposed(wiring.recurrent()).saturating_add(transposed(wiring.readout())),
+            transposed: recurrent.saturating_add(transposed(wiring.readout())),
             gradients: if apart(wiring, tiles) { words(&[tiles, sizes]) } else { 0 },
             states: storage.states(wiring, batch),
             rates: storage.rates(wiring, batch),
@@ -74,6 +75,20 @@ impl BpttMemory {
     pub fn total(&self) -> u64 {
         [self.gradients, self.states, self.rates, self.batch].into_iter().fold(self.transposed, u64::saturating_add)
     }
+}
+
+/// Bytes of a matrix by column: row pointers, and a row, a place and a value an entry.
+fn transposed(pattern: &Pattern) -> u64 {
+    words(&[3, pattern.nnz()]).saturating_add(2 * words(&[pattern.cols() + 1]))
+}
+
+/// Bytes of W in tiles of `width` columns both ways: a column of two bytes an entry each, its value once where the
+/// directions take `turns` and twice otherwise, 8 bytes a segment, of which there are at most one a row and tile, and 4 of
+/// scratch a row and tile.
+fn tiled(pattern: &Pattern, width: usize, turns: bool) -> u64 {
+    let places = pattern.rows().saturating_mul(pattern.cols().div_ceil(width));
+    let values = words(&[if turns { 2 } else { 3 }, pattern.nnz()]);
+    values.saturating_add(words(&[2, pattern.nnz().min(places)])).saturating_add(words(&[places]))
 }
 
 /// Bytes of inputs, outputs, targets and mask.

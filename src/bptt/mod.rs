@@ -4,6 +4,7 @@
 //! targets, then asks for the gradient. Gradients exist at stored entries only. Where not every state fits in memory, a
 //! [`Storage`] says which are kept; the others are computed twice, with the same bits.
 
+mod layout;
 mod loss;
 mod memory;
 mod plan;
@@ -15,16 +16,17 @@ use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
 pub use plan::{Lanes, Plan, PlanSummary, cut};
 pub use storage::{Segments, Storage};
 pub use tile::Tile;
 
-use crate::network::step::Backward;
+use crate::network::step::{Backward, Direction};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 
-use tile::{Context, Scales};
+use tile::{Context, Hold, Scales};
 use workspace::Workspace;
 
 /// What is minimised.
@@ -113,11 +115,16 @@ impl Bptt {
     ) -> Self {
         let (wiring, steps) = (network.wiring(), storage.segments.steps());
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
-        let backward = Backward::new(wiring);
         let lanes = cut(network.wiring().neurons(), batch);
         let workspaces =
             lanes.chunks(storage.in_turn).map(|lanes| Workspace::training(wiring, &storage, lanes)).collect();
-        let plan = Plan::new(wiring, Some(backward.recurrent()), Some(storage), batch);
+        let backward = match Layout::choose(wiring, batch) {
+            Layout::Rows => Backward::new(wiring),
+            Layout::Tiles { width, blocks } => {
+                Backward::tiled(wiring, width, blocks, !plan::apart(wiring, lanes.len()))
+            }
+        };
+        let plan = Plan::new(wiring, backward.transposed(), Some(storage), batch);
         let mut tiles = tiles(wiring, &plan, loss, steps, true);
         if plan.apart {
             for tile in &mut tiles {
@@ -178,11 +185,15 @@ impl Bptt {
         let weight = self.weight();
         let (isa, steps, split) = (self.isa, self.steps, self.split());
         let scales = self.scales(network, objective, weight);
+        if let Some(backward) = &mut self.backward {
+            backward.forward_alone(network.parameters());
+        }
         let context = Context { network, isa, plan: &self.plan, steps, split, scales };
+        let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
         let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
         self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
             for tile in tiles {
-                tile.forward(&context, workspace);
+                tile.forward(&context, in_tiles, workspace);
                 tile.loss(&context, workspace);
             }
         });
@@ -199,23 +210,21 @@ impl Bptt {
         let weight = self.weight();
         let (isa, steps, split) = (self.isa, self.steps, self.split());
         let scales = self.scales(network, objective, weight);
-        let context = Context { network, isa, plan: &self.plan, steps, split, scales };
+        let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
-        backward.refresh(network.parameters());
-        let backward = &*backward;
+        backward.refresh(wiring, parameters);
         gradients.clear();
-        let pass = |tile: &mut Tile, workspace: &mut Workspace, gradients: &mut Parameters| {
-            tile.forward(&context, workspace);
-            tile.loss(&context, workspace);
-            tile.backward(&context, backward, workspace, gradients);
-        };
-        let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
-        if self.plan.apart {
+        let in_turn = plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
+        if plan.apart {
+            let backward = &*backward;
+            let context = Context { network, isa, plan, steps, split, scales };
             self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
                 for tile in tiles {
                     let mut own = std::mem::take(&mut tile.gradients);
                     own.clear();
-                    pass(tile, workspace, &mut own);
+                    tile.forward(&context, backward.tiles(), workspace);
+                    tile.loss(&context, workspace);
+                    tile.backward(&context, Hold::Shared(backward), workspace, &mut own);
                     tile.gradients = own;
                 }
             });
@@ -224,9 +233,18 @@ impl Bptt {
                 add_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
+            let context = Context { network, isa, plan, steps, split, scales };
             for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(in_turn)) {
-                tiles.iter_mut().for_each(|tile| pass(tile, workspace, gradients));
+                for tile in tiles {
+                    backward.turn(Direction::Forward, wiring, parameters);
+                    tile.forward(&context, backward.tiles(), workspace);
+                    tile.loss(&context, workspace);
+                    tile.backward(&context, Hold::Alone(backward), workspace, gradients);
+                }
             }
+        }
+        if !gradients.recurrent.is_empty() {
+            backward.carry_back(&mut gradients.recurrent);
         }
         if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
             let decay = objective.l2_weights as f32;

@@ -6,9 +6,10 @@
 use daleian_kernels::{MAX_LANES, WIDTH};
 use serde::Serialize;
 
+use super::layout::Layout;
 use super::storage::Storage;
 use crate::network::{ParameterName, Wiring};
-use crate::sparse::{Partition, Transposed};
+use crate::sparse::{Partition, Pattern};
 
 /// Lanes of one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +29,13 @@ pub struct Plan {
     pub tiles: Vec<Lanes>,
     /// Whether each tile sums its own gradient, so that tiles run apart (else they run one after the other).
     pub apart: bool,
-    /// The rows of W and U, cut for threads; `None` where a time step is too little work to share.
+    /// How W is laid out for its products.
+    pub layout: Layout,
+    /// Whether a time step is work enough to share among threads.
+    pub shared: bool,
+    /// The rows of W and U, cut for threads, where time steps are shared and W is taken row by row.
     pub forward: Option<Partition>,
-    /// The rows of Wᵀ, cut for threads.
+    /// The rows of Wᵀ, cut in the same way.
     pub backward: Option<Partition>,
     /// Which states are kept, and which tiles share memory; `None` where nothing runs backward.
     pub storage: Option<Storage>,
@@ -44,19 +49,22 @@ const SHARED_WORK: usize = 1 << 20;
 const PARTS: usize = 64;
 
 impl Plan {
-    /// The plan for batches of `batch` samples; `transposed` (of W) and `storage` are left out where nothing runs
-    /// backward.
-    pub fn new(wiring: &Wiring, transposed: Option<&Transposed>, storage: Option<Storage>, batch: usize) -> Self {
+    /// The plan for batches of `batch` samples; the pattern of Wᵀ (where W is taken row by row) and `storage` are left out
+    /// where nothing runs backward.
+    pub fn new(wiring: &Wiring, transposed: Option<&Pattern>, storage: Option<Storage>, batch: usize) -> Self {
         let tiles = cut(wiring.neurons(), batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
         let shared = wiring.recurrent().nnz() * widest >= SHARED_WORK;
+        // running forward only takes W as the network has it: another copy would cost more memory than it is worth
+        let layout = if storage.is_some() { Layout::choose(wiring, batch) } else { Layout::Rows };
         // what is done once a neuron (activation, input) costs about as much as a handful of entries
         let overhead = 8;
-        let forward = shared.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
-        let backward = transposed.filter(|_| shared);
-        let backward = backward.map(|transposed| Partition::balanced(&[transposed.pattern()], PARTS, overhead));
-        Self { tiles, apart, forward, backward, storage }
+        let by_rows = shared && layout == Layout::Rows;
+        let forward = by_rows.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
+        let backward = transposed.filter(|_| by_rows);
+        let backward = backward.map(|transposed| Partition::balanced(&[transposed], PARTS, overhead));
+        Self { tiles, apart, layout, shared, forward, backward, storage }
     }
 
     /// What was decided for training on `wiring`, and why.
@@ -75,17 +83,21 @@ impl Plan {
             ),
         };
         let work = format!("{} synapses × {widest} lanes", wiring.recurrent().nnz());
-        let rows = match (&self.forward, self.apart) {
-            (Some(_), true) => {
-                format!("rows are cut into {PARTS} parts, shared where threads outnumber tiles: {work} a time step")
-            }
-            (Some(_), false) => format!("rows are cut into {PARTS} parts, shared by all threads: {work} a time step"),
-            (None, _) => format!("rows stay whole: {work} a time step are fewer than {SHARED_WORK}, too few to share"),
+        let parts = match self.layout {
+            Layout::Rows => PARTS,
+            Layout::Tiles { blocks, .. } => blocks,
         };
-        let layout = "W by rows, columns ascending; for the way back Wᵀ by rows, its values carried over each step";
+        let rows = match (self.shared, self.apart) {
+            (true, true) => {
+                format!("rows are cut into {parts} parts, shared where threads outnumber tiles: {work} a time step")
+            }
+            (true, false) => format!("rows are cut into {parts} parts, shared by all threads: {work} a time step"),
+            (false, _) => format!("rows stay whole: {work} a time step are fewer than {SHARED_WORK}, too few to share"),
+        };
+        let layout = self.layout.describe(wiring, widest);
         let state_bytes = wiring.neurons() * widest * size_of::<f32>();
-        let (apart, rows_cut) = (self.apart, self.forward.is_some());
-        PlanSummary { tiles, apart, order, rows_cut, rows, layout: layout.into(), state_bytes }
+        let (apart, rows_cut) = (self.apart, self.shared);
+        PlanSummary { tiles, apart, order, rows_cut, rows, layout, state_bytes }
     }
 }
 
@@ -188,9 +200,9 @@ mod tests {
         let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
         let wiring = Wiring::new(&connectome, Default::default(), (1, Default::default()), (1, Default::default()));
         let wiring = wiring.unwrap();
-        let transposed = Transposed::new(wiring.recurrent());
+        let transposed = crate::sparse::Transposed::new(wiring.recurrent());
         for batch in 1..=16 {
-            let plan = Plan::new(&wiring, Some(&transposed), Some(Storage::whole(&wiring, batch, 3)), batch);
+            let plan = Plan::new(&wiring, Some(transposed.pattern()), Some(Storage::whole(&wiring, batch, 3)), batch);
             assert_eq!(plan.tiles.len(), 1);
             assert!(!plan.apart && plan.forward.is_none() && plan.backward.is_none());
         }

@@ -20,6 +20,7 @@ use std::ops::Range;
 use daleian_kernels::steps_per_pass;
 use serde::Serialize;
 
+use super::layout::Layout;
 use super::plan::{Lanes, apart, cut};
 use crate::network::Wiring;
 
@@ -123,13 +124,16 @@ pub struct Storage {
     pub in_turn: usize,
     /// The states kept.
     pub segments: Segments,
+    /// Columns whose states the gradient gathers from at a time: they decide how many steps a pass takes.
+    columns: usize,
 }
 
 impl Storage {
     /// Every state of every step; tiles that run apart have memory of their own, others need it one after the other.
     pub fn whole(wiring: &Wiring, batch: usize, steps: usize) -> Self {
         let tiles = batch_tiles(wiring, batch);
-        Self { in_turn: if apart(wiring, tiles) { 1 } else { tiles.max(1) }, segments: Segments::whole(steps) }
+        let in_turn = if apart(wiring, tiles) { 1 } else { tiles.max(1) };
+        Self { in_turn, segments: Segments::whole(steps), columns: columns(wiring, batch) }
     }
 
     /// The fastest whose [bytes](Self::bytes) are at most `room`; `None` if that cannot be.
@@ -141,7 +145,7 @@ impl Storage {
         let (pass, passing) = (pass(wiring, batch), passing(wiring));
         let whole = Self::whole(wiring, batch, steps);
         (whole.in_turn..=batch_tiles(wiring, batch)).find_map(|in_turn| {
-            let with = |segments| Self { in_turn, segments };
+            let with = |segments| Self { in_turn, segments, columns: whole.columns };
             let least = with(Segments::least(steps, pass, passing));
             let least_bytes = least.bytes(wiring, batch);
             if least_bytes > room {
@@ -157,7 +161,7 @@ impl Storage {
     /// The one that takes the least memory.
     pub fn least(wiring: &Wiring, batch: usize, steps: usize) -> Self {
         let segments = Segments::least(steps, pass(wiring, batch), passing(wiring));
-        Self { in_turn: batch_tiles(wiring, batch).max(1), segments }
+        Self { in_turn: batch_tiles(wiring, batch).max(1), segments, columns: columns(wiring, batch) }
     }
 
     /// Bytes of all states, rates and δ.
@@ -193,9 +197,18 @@ impl Storage {
         Sizes {
             states: widest(&|_| self.segments.slots),
             rates: widest(&|_| if wiring.rectified() { 2 } else { 0 }),
-            delta: widest(&|lanes| steps_per_pass(wiring.neurons(), lanes) + 1),
+            delta: widest(&|lanes| self.together(lanes) + 1),
         }
     }
+
+    /// Steps that one pass over the entries adds to the gradient, for a tile of `lanes`.
+    pub(super) fn together(&self, lanes: usize) -> usize {
+        steps_per_pass(self.columns, lanes)
+    }
+}
+
+fn columns(wiring: &Wiring, batch: usize) -> usize {
+    Layout::choose(wiring, batch).columns(wiring.neurons())
 }
 
 impl fmt::Display for Storage {
@@ -235,7 +248,8 @@ fn batch_tiles(wiring: &Wiring, batch: usize) -> usize {
 
 /// Steps after which every tile has ended a pass over the entries: passes are of 1, 2 or 4 steps.
 fn pass(wiring: &Wiring, batch: usize) -> usize {
-    cut(wiring.neurons(), batch).iter().map(|tile| steps_per_pass(wiring.neurons(), tile.stored)).max().unwrap_or(1)
+    let columns = columns(wiring, batch);
+    cut(wiring.neurons(), batch).iter().map(|tile| steps_per_pass(columns, tile.stored)).max().unwrap_or(1)
 }
 
 /// Slots that states need which are only passed by: where rates are not kept apart, a step reads one and writes another.

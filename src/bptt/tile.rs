@@ -2,13 +2,16 @@
 
 use std::array;
 
-use daleian_kernels::{Aligned, Isa, Outer, steps_per_pass};
+use daleian_kernels::{Aligned, Isa, Outer};
+
+use rayon::prelude::*;
 
 use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
 use super::workspace::{Workspace, slot, slot_mut, two_slots};
-use crate::network::step::{Backward, Rows, Step};
+use crate::network::step::{Backward, Direction, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
+use crate::sparse::Tiles;
 
 /// The input, the wanted answer and the answer of one tile. Its states are elsewhere, as tiles may share memory.
 #[derive(Debug)]
@@ -49,6 +52,32 @@ pub(super) struct Context<'a> {
     pub scales: Scales,
 }
 
+/// W in tiles, with the values of the forward product; `None` where it is taken row by row.
+type InTiles<'a> = Option<(&'a Tiles, &'a Aligned)>;
+
+/// What the backward pass of a tile needs beside the network.
+pub(super) enum Hold<'a> {
+    /// Other tiles use it at the same time.
+    Shared(&'a Backward),
+    /// This tile alone, so that it can turn from one direction to the other.
+    Alone(&'a mut Backward),
+}
+
+impl Hold<'_> {
+    fn get(&self) -> &Backward {
+        match self {
+            Self::Shared(backward) => backward,
+            Self::Alone(backward) => backward,
+        }
+    }
+
+    fn turn(&mut self, direction: Direction, network: &Network) {
+        if let Self::Alone(backward) = self {
+            backward.turn(direction, network.wiring(), network.parameters());
+        }
+    }
+}
+
 /// What the objective multiplies its sums by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scales {
@@ -61,13 +90,14 @@ pub(super) struct Scales {
 }
 
 impl Context<'_> {
-    fn step(&self, lanes: usize) -> Step<'_> {
+    fn step<'b>(&'b self, lanes: usize, tiles: InTiles<'b>) -> Step<'b> {
         let whole = Rows::Whole(self.network.wiring().neurons());
-        let rows = match &self.plan.forward {
-            Some(partition) if self.split => Rows::Split(partition),
+        let rows = match (&self.plan.forward, tiles) {
+            (Some(partition), None) if self.split => Rows::Split(partition),
+            (_, Some((tiles, _))) if self.split && self.plan.shared => Rows::Split(tiles.blocks()),
             _ => whole,
         };
-        Step { network: self.network, isa: self.isa, lanes, rows }
+        Step { network: self.network, isa: self.isa, lanes, rows, tiles }
     }
 }
 
@@ -94,20 +124,34 @@ impl Tile {
     }
 
     /// The states and readouts of all steps, from rest. Of the states what the [`Plan`] says is kept.
-    pub(super) fn forward(&mut self, context: &Context, workspace: &mut Workspace) {
+    pub(super) fn forward(&mut self, context: &Context, tiles: InTiles, workspace: &mut Workspace) {
         self.totals = Totals::default();
         if self.lanes.used == 0 {
             return;
         }
-        let step = context.step(self.lanes.stored);
+        let step = context.step(self.lanes.stored, tiles);
         let wiring = context.network.wiring();
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
+        let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
+        // where every state is kept, the readout waits: threads that share time steps need not wait for it each time
+        let waits = segments.is_some_and(|segments| segments.count() == 1);
         for t in 0..context.steps {
-            let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
             let activations = workspace.forward(&step, segments, t, slot(&self.input, t, inputs));
-            step.readout(activations, slot_mut(&mut self.output, t, outputs));
+            if !waits {
+                step.readout(activations, slot_mut(&mut self.output, t, outputs));
+            }
             if context.scales.sum_rates {
                 self.totals.rates += squares(activations, self.lanes, wiring.rectified());
+            }
+        }
+        if waits {
+            let size = wiring.neurons() * self.lanes.stored;
+            let read = |(output, activations): (&mut [f32], &[f32])| step.readout(activations, output);
+            let (output, states) = (&mut self.output[..context.steps * outputs], &workspace.states);
+            if context.split {
+                output.par_chunks_mut(outputs).zip(states.par_chunks(size)).for_each(read);
+            } else {
+                output.chunks_mut(outputs).zip(states.chunks(size)).for_each(read);
             }
         }
     }
@@ -154,19 +198,16 @@ impl Tile {
     pub(super) fn backward(
         &mut self,
         context: &Context,
-        backward: &Backward,
+        mut hold: Hold,
         workspace: &mut Workspace,
         gradients: &mut Parameters,
     ) {
         if self.lanes.used == 0 {
             return;
         }
-        let segments = &context.plan.storage.as_ref().expect("a plan for training").segments;
-        let step = context.step(self.lanes.stored);
-        let rows = match &context.plan.backward {
-            Some(partition) if context.split => Rows::Split(partition),
-            _ => Rows::Whole(context.network.wiring().neurons()),
-        };
+        let storage = context.plan.storage.as_ref().expect("a plan for training");
+        let segments = &storage.segments;
+        let lanes = self.lanes.stored;
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
@@ -177,26 +218,46 @@ impl Tile {
             self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);
         }
         let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
-        let together = steps_per_pass(wiring.neurons(), self.lanes.stored);
+        let together = storage.together(self.lanes.stored);
         // slots of δ: those of one pass, and the one under way
         let slots = together + 1;
         // δ of the steps `flushed..` (counted downward) are already in the gradient
         let mut flushed = context.steps;
+        // for the same reason as in the forward pass; δ, which it does not need, turns activations into rates
+        let whole = segments.count() == 1;
+        if whole {
+            let first = if every_step { 0 } else { context.steps - 1 };
+            let step = context.step(lanes, None);
+            for t in (first..context.steps).rev() {
+                let states = slot(&workspace.states, t, size);
+                step.add_readout_gradients(slot(&self.output, t, outputs), states, gradients);
+            }
+        }
         for k in (0..segments.count()).rev() {
             let segment = segments.range(k);
             if segment.end < context.steps {
                 if only_readout && !every_step {
                     break;
                 }
+                hold.turn(Direction::Forward, context.network);
+                let step = context.step(lanes, hold.get().tiles());
                 for t in segment.clone() {
                     workspace.forward_again(&step, segments, k, t, slot(&self.input, t, inputs));
                 }
             }
+            hold.turn(Direction::Backward, context.network);
+            let backward = hold.get();
+            let step = context.step(lanes, backward.tiles());
+            let rows = match (&context.plan.backward, backward.backward_tiles()) {
+                (Some(partition), None) if context.split => Rows::Split(partition),
+                (_, Some(tiles)) if context.split && context.plan.shared => Rows::Split(tiles.blocks()),
+                _ => Rows::Whole(wiring.neurons()),
+            };
             for t in segment.clone().rev() {
                 let last = t + 1 == context.steps;
                 let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
                 let states = slot_mut(&mut workspace.states, t - segment.start, size);
-                if let Some(dy) = dy {
+                if let Some(dy) = dy.filter(|_| !whole) {
                     step.add_readout_gradients(dy, states, gradients);
                 }
                 if only_readout {
@@ -229,6 +290,7 @@ impl Tile {
         if only_readout {
             return;
         }
+        let step = context.step(lanes, hold.get().tiles());
         let first = [Outer { delta: slot(&workspace.delta, 0, size), states: slot(&self.input, 0, inputs) }];
         step.add_gradients(&[], &first, gradients);
     }

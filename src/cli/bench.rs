@@ -7,7 +7,7 @@ use std::time::Instant;
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use daleian::analysis::draw::{CrossingFigure, Ratios, crossing};
 use daleian::bench::{
-    Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, caches, check_memory, crossovers,
+    Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, caches, check_memory, crossovers, floor,
     kernel_rates, one_lane_rate, roofs, sweep,
 };
 use daleian::files::write_atomic;
@@ -17,13 +17,15 @@ use serde::Serialize;
 use super::{args, isa, on_threads, print, print_json, say};
 
 /// The tiles that the kernels are measured on where no cells are named.
-const TILES: [Cell; 6] = [
+const TILES: [Cell; 7] = [
     tile(128, 1.0, 64),
     tile(1440, 0.05, 64),
     tile(4096, 0.05, 32),
     tile(4096, 0.05, 64),
     tile(16384, 0.01, 16),
     tile(16384, 0.01, 64),
+    // 15.1 million synapses, as many as a fly's brain
+    tile(139_000, 0.000_781_5, 16),
 ];
 /// Seconds after which no further cell is begun, where no cells are named.
 const BUDGET: f64 = 100.0;
@@ -106,6 +108,8 @@ fn measure(isa: Isa, asked: &[Cell]) -> Result<Found> {
             say(format_args!("{}: no dense side, its n² numbers would take more than {limit} GiB", cell.name()));
         }
         let times = sides.in_turns(CELL);
+        let floor_s = Some(floor(&roofs, cell, times.synapses, threads));
+        let times = StepTimes { floor_s, ..times };
         let dense = times.dense_s.map(|dense| format!(", dense {:.2} ms", 1e3 * dense)).unwrap_or_default();
         say(format_args!("{}: sparse {:.2} ms{dense}", cell.name(), 1e3 * times.sparse_s));
         steps.push(times);
@@ -158,7 +162,8 @@ fn tables(found: &Found) -> String {
         let sizes = [times.n.to_string(), percent(times.density), times.lanes.to_string(), times.steps.to_string()];
         let dense = times.dense_s.map_or_else(none, |dense| format!("{:.2}", 1e3 * dense));
         let ratio = times.ratio.map_or_else(none, |ratio| format!("{ratio:.2}"));
-        sizes.into_iter().chain([format!("{:.2}", 1e3 * times.sparse_s), dense, ratio]).collect()
+        let floor = times.floor_s.map_or_else(none, |floor| format!("{:.2}", 1e3 * floor));
+        sizes.into_iter().chain([format!("{:.2}", 1e3 * times.sparse_s), floor, dense, ratio]).collect()
     });
     let crossovers = found.crossovers.iter().map(|crossover| {
         let Crossover { n, lanes, steps, verdict, .. } = crossover;
@@ -187,8 +192,8 @@ fn tables(found: &Found) -> String {
         kernels.collect(),
     );
     section(
-        "A training step: medians of turns; a dense side of more than 4 GiB is left out",
-        &["n", "density", "lanes", "steps", "sparse ms", "dense ms", "dense/sparse"],
+        "A training step: medians of turns; floor: its sparse products at the roof of the cache that holds the states; a dense side of more than 4 GiB is left out",
+        &["n", "density", "lanes", "steps", "sparse ms", "floor ms", "dense ms", "dense/sparse"],
         steps.collect(),
     );
     section("Crossover", &["", "n", "lanes", "steps"], crossovers.collect());

@@ -134,7 +134,7 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
 fn training_on(config: &RunConfig, wiring: &Wiring, data: &Data) -> Training {
     let transposed = Transposed::new(wiring.recurrent());
     let storage = Storage::whole(wiring, config.batch, data.train().steps());
-    let plan = Plan::new(wiring, Some(&transposed), Some(storage), config.batch).summary(wiring);
+    let plan = Plan::new(wiring, Some(transposed.pattern()), Some(storage), config.batch).summary(wiring);
     let cache = caches().into_iter().find(|cache| plan.state_bytes <= cache.bytes);
     Training {
         batch: config.batch,

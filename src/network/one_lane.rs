@@ -164,14 +164,7 @@ fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partit
             threads => useful.min(2 * threads),
         },
     };
-    let mut parts = wanted.max(pattern.rows().div_ceil(most)).max(1);
-    loop {
-        let rows = Partition::balanced(&[pattern], parts, 8);
-        if (0..rows.parts()).all(|part| rows.rows(part).len() <= most) {
-            return rows;
-        }
-        parts *= 2;
-    }
+    Partition::balanced_within(&[pattern], wanted, 8, most)
 }
 
 #[cfg(test)]

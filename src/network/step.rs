@@ -6,10 +6,14 @@
 
 use std::ops::Range;
 
-use daleian_kernels::{self as kernels, Adjoint, Aligned, Forward, Isa, Operand, Outer};
+use daleian_kernels::{self as kernels, Aligned, Forward, Isa, Operand, Outer, Product};
 
-use super::{Network, Parameters, Wiring};
-use crate::sparse::{Partition, Transposed};
+use super::{Network, Parameters};
+use crate::sparse::{Partition, Tiles};
+
+pub(crate) use backward::{Backward, Direction};
+
+mod backward;
 
 /// How the rows of a matrix are walked: in one go, or in ranges on all threads.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +45,8 @@ pub(crate) struct Step<'a> {
     pub lanes: usize,
     /// How the neurons are walked forward and in the gradient.
     pub rows: Rows<'a>,
+    /// W tile by tile, with its values in that order; `None` where it is taken row by row.
+    pub tiles: Option<(&'a Tiles, &'a Aligned)>,
 }
 
 impl Step<'_> {
@@ -52,14 +58,20 @@ impl Step<'_> {
         let stored = !next.is_empty();
         let cut = |k: usize, row: usize| if k == 0 || stored { row * self.lanes } else { 0 };
         self.rows.for_each([activations, next], cut, |rows, [activations, next]| {
+            let recurrent = match (rates, self.tiles) {
+                (None, _) => Product::Zero,
+                (Some(states), None) => {
+                    Product::Of(Operand { pattern: wiring.recurrent(), values: &parameters.recurrent, states })
+                }
+                (Some(states), Some((tiles, values))) => {
+                    tiles.product(self.isa, self.lanes, rows, values, states, activations);
+                    Product::Made
+                }
+            };
             let call = Forward {
                 rows,
                 lanes: self.lanes,
-                recurrent: rates.map(|states| Operand {
-                    pattern: wiring.recurrent(),
-                    values: &parameters.recurrent,
-                    states,
-                }),
+                recurrent,
                 input: Some(Operand { pattern: wiring.input(), values: &parameters.input, states: input }),
                 bias: &parameters.bias,
                 activation: wiring.activation(),
@@ -74,7 +86,11 @@ impl Step<'_> {
         let call = Forward {
             rows: &(0..wiring.outputs()),
             lanes: self.lanes,
-            recurrent: Some(Operand { pattern: wiring.readout(), values: &parameters.readout, states: activations }),
+            recurrent: Product::Of(Operand {
+                pattern: wiring.readout(),
+                values: &parameters.readout,
+                states: activations,
+            }),
             input: None,
             bias: &parameters.readout_bias,
             activation: wiring.readout_activation(),
@@ -83,98 +99,28 @@ impl Step<'_> {
     }
 }
 
-/// What the backward pass needs beside the network: W and V by presynaptic neuron.
-#[derive(Debug, Clone)]
-pub(crate) struct Backward {
-    recurrent: Transposed,
-    recurrent_values: Aligned,
-    readout: Transposed,
-    readout_values: Aligned,
-}
-
-impl Backward {
-    pub fn new(wiring: &Wiring) -> Self {
-        let recurrent = Transposed::new(wiring.recurrent());
-        let readout = Transposed::new(wiring.readout());
-        Self {
-            recurrent_values: Aligned::zeros(wiring.recurrent().nnz()),
-            readout_values: Aligned::zeros(wiring.readout().nnz()),
-            recurrent,
-            readout,
-        }
-    }
-
-    /// Takes over the values of `parameters`; to be called whenever they changed.
-    pub fn refresh(&mut self, parameters: &Parameters) {
-        self.recurrent.carry(&parameters.recurrent, &mut self.recurrent_values);
-        self.readout.carry(&parameters.readout, &mut self.readout_values);
-    }
-
-    /// The pattern of Wᵀ.
-    pub fn recurrent(&self) -> &Transposed {
-        &self.recurrent
-    }
-
-    /// One step backward: see [`kernels::adjoint`]. `states` goes from activations to rates in place.
-    ///
-    /// `later` is δ of the step after (`None` at the last), `dy` the derivative by V a + c (`None` where zero).
-    #[expect(clippy::too_many_arguments, reason = "the operands of one equation")]
-    pub fn adjoint(
-        &self,
-        step: &Step,
-        rows: Rows,
-        later: Option<&[f32]>,
-        dy: Option<&[f32]>,
-        rate_decay: Option<&[f32]>,
-        states: &mut [f32],
-        delta: &mut [f32],
-    ) {
-        let wiring = &step.network.wiring;
-        rows.for_each(
-            [states, delta],
-            |_, row| row * step.lanes,
-            |rows, [states, delta]| {
-                let call = Adjoint {
-                    rows,
-                    lanes: step.lanes,
-                    recurrent: later.map(|states| Operand {
-                        pattern: self.recurrent.pattern(),
-                        values: &self.recurrent_values,
-                        states,
-                    }),
-                    readout: dy.map(|states| Operand {
-                        pattern: self.readout.pattern(),
-                        values: &self.readout_values,
-                        states,
-                    }),
-                    rate_decay,
-                    activation: wiring.activation(),
-                    rectified: wiring.rectified(),
-                };
-                kernels::adjoint(step.isa, &call, states, delta);
-            },
-        );
-    }
-}
-
 impl Step<'_> {
     /// Adds what a few time steps contribute to dW, dU and db. Empty vectors of `gradients` are frozen parameters.
     ///
-    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input.
+    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input. dW is in the order of the
+    /// tiles where there are any.
     pub fn add_gradients(&self, recurrent: &[Outer], input: &[Outer], gradients: &mut Parameters) {
         let wiring = &self.network.wiring;
         let frozen = [gradients.recurrent.is_empty(), gradients.input.is_empty(), gradients.bias.is_empty()];
-        let cut = |k: usize, row: usize| match k {
+        let cut = |k: usize, row: usize| match (k, self.tiles) {
             _ if frozen[k] => 0,
-            0 => wiring.recurrent().indptr()[row],
-            1 => wiring.input().indptr()[row],
+            (0, Some((tiles, _))) => tiles.entry(row),
+            (0, None) => wiring.recurrent().indptr()[row],
+            (1, _) => wiring.input().indptr()[row],
             _ => row,
         };
         let outputs = [&mut *gradients.recurrent, &mut *gradients.input, &mut *gradients.bias];
         self.rows.for_each(outputs, cut, |rows, [recurrent_out, input_out, bias_out]| {
             let add = kernels::gradient;
-            if !frozen[0] {
-                add(self.isa, rows, self.lanes, wiring.recurrent(), recurrent, recurrent_out);
+            match self.tiles {
+                _ if frozen[0] => {}
+                Some((tiles, _)) => tiles.gradient(self.isa, self.lanes, rows, recurrent, recurrent_out),
+                None => add(self.isa, rows, self.lanes, wiring.recurrent(), recurrent, recurrent_out),
             }
             if !frozen[1] {
                 add(self.isa, rows, self.lanes, wiring.input(), input, input_out);

@@ -89,9 +89,9 @@ impl Stepper<'_> {
     ///
     /// `input` is `[channels, lanes]`, lanes contiguous, without padding.
     ///
-    /// The bits do not depend on the number of threads. With several lanes they are those of training; one lane adds in
-    /// another order, and in another again where few neurons are active (which is decided from the share of rates
-    /// that are not 0), so that it agrees to rounding. The parameters are taken to be finite: where the columns of silent
+    /// The bits do not depend on the number of threads. With several lanes they are those of training, but where that takes
+    /// W in tiles; then, as with one lane, sums have another order, and results agree to rounding. One lane adds in another
+    /// order again where few neurons are active (which is decided from the share of rates that are not 0). The parameters are taken to be finite: where the columns of silent
     /// neurons are passed over, 0 · ∞ is not seen.
     ///
     /// # Panics
@@ -106,8 +106,8 @@ impl Stepper<'_> {
         if state.stride == 1 {
             return self.step_one_lane(state);
         }
-        let step =
-            Step { network: self.network, isa: self.isa, lanes: state.stride, rows: Rows::Whole(wiring.neurons()) };
+        let rows = Rows::Whole(wiring.neurons());
+        let step = Step { network: self.network, isa: self.isa, lanes: state.stride, rows, tiles: None };
         let [before, after] = &mut state.rates;
         let before: Option<&[f32]> = if state.started { Some(before) } else { None };
         if wiring.rectified() {

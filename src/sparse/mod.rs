@@ -1,9 +1,11 @@
-//! Sparse structure without biology: patterns, their transposed index, partitions balanced by entries; building them
+//! Sparse structure without biology: patterns, their transposed index, partitions balanced by entries, tiles of
+//! columns; building them
 //! from edges, sharing them with `sprs`.
 
 mod edges;
 mod interop;
 mod partition;
+mod tiles;
 mod transpose;
 
 pub use daleian_kernels::{Pattern, PatternError};
@@ -11,4 +13,5 @@ pub use daleian_kernels::{Pattern, PatternError};
 pub use edges::{EdgeError, Repeats, from_edges};
 pub use interop::{SprsError, from_sprs, to_sprs};
 pub use partition::Partition;
+pub use tiles::Tiles;
 pub use transpose::Transposed;

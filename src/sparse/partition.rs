@@ -22,7 +22,13 @@ impl Partition {
         assert!(parts > 0, "at least one part");
         let rows = patterns[0].rows();
         assert!(patterns.iter().all(|pattern| pattern.rows() == rows), "patterns with the same rows");
-        let cost = |row: usize| patterns.iter().map(|pattern| pattern.indptr()[row]).sum::<usize>() + row * overhead;
+        Self::cut(rows, parts, |row| {
+            patterns.iter().map(|pattern| pattern.indptr()[row]).sum::<usize>() + row * overhead
+        })
+    }
+
+    /// At most `parts` ranges of `rows` rows, the first `row` of which cost `cost(row)`.
+    fn cut(rows: usize, parts: usize, cost: impl Fn(usize) -> usize) -> Self {
         let total = cost(rows);
         let mut bounds = vec![0];
         let mut row = 0;
@@ -39,6 +45,46 @@ impl Partition {
         Self { bounds }
     }
 
+    /// As [`balanced`](Self::balanced), into as many more parts as it takes for none to have more than `most` rows.
+    ///
+    /// # Panics
+    /// As [`balanced`](Self::balanced), or if `most` is 0.
+    pub fn balanced_within(patterns: &[&Pattern], parts: usize, overhead: usize, most: usize) -> Self {
+        Self::within(patterns[0].rows(), parts, most, |parts| Self::balanced(patterns, parts, overhead))
+    }
+
+    /// As [`balanced_within`](Self::balanced_within), of the columns of one pattern.
+    ///
+    /// # Panics
+    /// As [`balanced_within`](Self::balanced_within).
+    pub fn balanced_columns(pattern: &Pattern, parts: usize, overhead: usize, most: usize) -> Self {
+        let mut before = vec![0usize; pattern.cols() + 1];
+        for &col in pattern.indices() {
+            before[col as usize + 1] += 1;
+        }
+        for col in 0..pattern.cols() {
+            before[col + 1] += before[col] + overhead;
+        }
+        Self::within(pattern.cols(), parts, most, |parts| Self::cut(pattern.cols(), parts, |col| before[col]))
+    }
+
+    fn within(rows: usize, parts: usize, most: usize, cut: impl Fn(usize) -> Self) -> Self {
+        assert!(parts > 0 && most > 0, "at least one part, and room for a row");
+        let mut parts = parts.max(rows.div_ceil(most));
+        loop {
+            let ranges = cut(parts);
+            if (0..ranges.parts()).all(|part| ranges.rows(part).len() <= most) {
+                return ranges;
+            }
+            parts *= 2;
+        }
+    }
+
+    /// `count` ranges of one each.
+    pub fn singles(count: usize) -> Self {
+        Self { bounds: (0..=count).collect() }
+    }
+
     /// Number of ranges.
     pub fn parts(&self) -> usize {
         self.bounds.len() - 1
@@ -47,6 +93,11 @@ impl Partition {
     /// The rows of range `part`.
     pub fn rows(&self, part: usize) -> Range<usize> {
         self.bounds[part]..self.bounds[part + 1]
+    }
+
+    /// The first row of each range, and behind them the number of rows.
+    pub fn bounds(&self) -> &[usize] {
+        &self.bounds
     }
 
     /// Calls `work(rows, outputs)` for every range, on all threads of the current rayon pool. Each output is split
@@ -88,6 +139,16 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_balanced_and_parts_kept_short() {
+        // 4 entries in column 0, one in each of the others
+        let pattern = Pattern::new(4, 5, vec![0, 2, 4, 6, 8], vec![0, 1, 0, 2, 0, 3, 0, 4]).unwrap();
+        assert_eq!(Partition::balanced_columns(&pattern, 2, 0, 5).bounds(), [0, 1, 5]);
+        assert!(Partition::balanced_columns(&pattern, 1, 0, 2).bounds().windows(2).all(|part| part[1] - part[0] <= 2));
+        assert!(Partition::balanced_within(&[&pattern], 1, 0, 3).parts() >= 2);
+        assert_eq!(Partition::singles(3).bounds(), [0, 1, 2, 3]);
+    }
 
     #[test]
     fn balances_entries_not_rows() {

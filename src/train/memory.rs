@@ -12,7 +12,7 @@ use crate::task::Data;
 
 /// What the process takes beside all that grows with the network and the data: the program itself, threads, buffers of
 /// files, drawings (measured).
-const PROGRAM: u64 = 7 << 20;
+const PROGRAM: u64 = 10 << 20;
 
 /// Bytes of a limit, at most and as one part of it in so many, that are left for what cannot be counted: what the
 /// allocator keeps of memory given back before the peak (3 to 11 MiB were measured).

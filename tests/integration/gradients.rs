@@ -1,7 +1,7 @@
 //! The gradient of every parameter against finite differences in f64 of the dense implementation.
 
 use daleian::Isa;
-use daleian::bptt::{Bptt, LossName, Objective};
+use daleian::bptt::{Bptt, Layout, LossName, Objective};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, RuleName, Sign};
 use daleian::network::{
     ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
@@ -185,7 +185,43 @@ fn what_is_frozen_does_not_show_in_the_other_gradients() {
     }
 }
 
+/// W in tiles of columns, near ones and wider ones, full and nearly full tiles of lanes: a few weights of each matrix.
+#[test]
+fn gradients_in_tiles_agree_with_finite_differences() {
+    for (seed, (neurons, density, samples)) in (1..).zip([(420, 0.1, 60), (520, 0.04, 50)]) {
+        let case = Case { samples, steps: 3, readout: ActivationName::Identity, ..CASES[0] };
+        let sizes = [neurons - 140, 90, 50];
+        let connectome = crate::support::connectome(sizes, ConnectionSpec::probability(density), seed);
+        let network = crate::support::network(&connectome, 3, 3, seed);
+        assert!(matches!(Layout::choose(network.wiring(), samples), Layout::Tiles { .. }));
+        let (data, problem) = problem(&case, seed);
+        let dense = Dense::of(&network);
+        for isa in Isa::available() {
+            let (got, gradients) = ours(&case, &network, &data, &problem, isa, &ParameterName::ALL);
+            let objective = dense.objective(&problem);
+            assert!((got - objective).abs() <= 1e-5 * objective, "{neurons} on {isa}: {got} is not {objective}");
+            for name in [ParameterName::RecurrentWeights, ParameterName::InputWeights, ParameterName::RecurrentBias] {
+                let some = |k: usize, all: usize| k % (all / 8) == 3;
+                let error = relative_error_of(&network, &dense, &problem, name, gradients.get(name), some);
+                assert!(error <= 1e-4, "{name:?} is off by {error:e} on {isa} with {neurons} neurons");
+            }
+        }
+    }
+}
+
 fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterName, ours: &[f32]) -> f64 {
+    relative_error_of(network, dense, problem, name, ours, |_, _| true)
+}
+
+/// Of those entries `k` of `all` that `some` picks.
+fn relative_error_of(
+    network: &Network,
+    dense: &Dense,
+    problem: &Problem,
+    name: ParameterName,
+    ours: &[f32],
+    some: impl Fn(usize, usize) -> bool,
+) -> f64 {
     let wiring = network.wiring();
     let cells: Vec<(usize, usize)> = match name {
         ParameterName::RecurrentBias => (0..wiring.neurons()).map(|i| (i, 0)).collect(),
@@ -201,7 +237,8 @@ fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: Par
     };
     assert_eq!(cells.len(), ours.len());
     let (mut off, mut size) = (0.0, 0.0);
-    for (&(row, col), &ours) in cells.iter().zip(ours) {
+    let picked = cells.iter().zip(ours).enumerate().filter(|&(k, _)| some(k, cells.len()));
+    for (_, (&(row, col), &ours)) in picked {
         let wanted = dense.difference(problem, name, row, col);
         off += (f64::from(ours) - wanted).powi(2);
         size += wanted.powi(2);

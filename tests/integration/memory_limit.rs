@@ -1,6 +1,6 @@
 //! Under a memory limit time steps are computed twice and tiles take turns, and no bit is another.
 
-use daleian::bptt::{Bptt, LossName, Objective, Storage};
+use daleian::bptt::{Bptt, Layout, LossName, Objective, Storage};
 use daleian::connectome::ConnectionSpec;
 use daleian::network::{
     ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
@@ -180,6 +180,18 @@ fn no_limit_shows_where_tiles_do_not_run_apart() {
     assert_eq!(Storage::whole(network.wiring(), 65, 5).in_turn, 2);
     assert!(all[0].segments.count() > 1);
     case.check(&all);
+}
+
+/// W in tiles of columns: the directions share the memory of the values but under a limit.
+#[test]
+fn no_limit_shows_in_tiles() {
+    for (sizes, samples) in [([300, 90, 40], 60), ([500, 150, 40], 130)] {
+        let case = Case::new(sizes, 0.1, samples, 9);
+        assert!(matches!(Layout::choose(case.network().wiring(), samples), Layout::Tiles { .. }));
+        case.check(&storages(&case, &[0.9, 0.7]));
+        let recurrent_only = Case { trainable: vec![ParameterName::RecurrentWeights], ..case };
+        recurrent_only.check(&storages(&recurrent_only, &[0.7]));
+    }
 }
 
 /// Where computing all but a few steps twice is not enough, tiles take turns in the same memory.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::Error;
-use daleian::bptt::{LossName, Objective};
+use daleian::bptt::{Layout, LossName, Objective};
 use daleian::connectome::{ConnectionSpec, EdgeListSpec};
 use daleian::constraint::Constraint;
 use daleian::network::ParameterName;
@@ -68,8 +68,21 @@ fn threads_do_not_show_where_tiles_run_apart() {
 /// Rows of one tile shared among threads: that begins at 2^20 multiply-adds a step.
 #[test]
 fn threads_do_not_show_where_rows_are_shared() {
-    let connectome = connectome([800, 200, 50], ConnectionSpec::in_degree(32), 3);
+    shared_rows([500, 150, 50], 48, false);
+}
+
+/// The same in tiles of columns, whose blocks of rows are others for other numbers of threads.
+#[test]
+fn threads_do_not_show_where_blocks_of_tiles_are_shared() {
+    shared_rows([800, 200, 50], 32, true);
+    shared_rows([500, 150, 150], 64, true);
+}
+
+fn shared_rows(sizes: [usize; 3], in_degree: usize, in_tiles: bool) {
+    let connectome = connectome(sizes, ConnectionSpec::in_degree(in_degree), 3);
     assert!(connectome.pattern().nnz() * 32 >= 1 << 20);
+    let layout = Layout::choose(network(&connectome, 1, 1, 5).wiring(), 32);
+    assert_eq!(matches!(layout, Layout::Tiles { .. }), in_tiles);
     let data = flip_flop(5, 48, 32);
     for settings in ways_to_train(32) {
         threads_do_not_show(|| {

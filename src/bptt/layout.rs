@@ -1,0 +1,100 @@
+//! How W is laid out for the products of training: the one place that decides, from sizes alone.
+//!
+//! By rows, a synapse gathers the states of its presynaptic neuron from wherever the states of all neurons fit. In tiles
+//! of columns (see [`Tiled`](daleian_kernels::Tiled)) it gathers from the first-level cache, or at least from the second.
+//! That pays where a row has enough synapses in a tile to be worth the loading and storing of its sum.
+
+use serde::Serialize;
+
+use super::plan::cut;
+use crate::network::Wiring;
+
+/// How W is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Layout {
+    /// As the network has it, row by row.
+    Rows,
+    /// In tiles of columns.
+    Tiles {
+        /// Columns of a tile.
+        width: usize,
+        /// Blocks of rows that threads share, about. No result depends on them.
+        blocks: usize,
+    },
+}
+
+/// Bytes of states that a product by rows may gather from: they stay in the first-level cache, or nearly.
+const NEAR: usize = 96 << 10;
+/// Bytes of states of a tile that stay in the first-level cache beside the entries that stream by.
+const FIRST_LEVEL: usize = 32 << 10;
+/// Columns of a tile at most: 16 lanes of them are 512 KiB.
+const WIDEST: usize = 8192;
+/// Synapses that a row should have in a tile of the first level, on average.
+const ENTRIES: usize = 12;
+/// Synapses that a row should have in a tile of the second level: it is wider in any case.
+const MORE_ENTRIES: usize = 20;
+/// Synapses a row below which tiles cannot pay.
+const FEWEST: usize = 16;
+/// Rows of a block at least: so many segments of a tile that runs of equal length are long.
+const BLOCK: usize = 512;
+/// How often a block should use the states of a tile that it has loaded.
+const USES: usize = 16;
+
+impl Layout {
+    /// The layout for training `wiring` on batches of `batch` samples.
+    pub fn choose(wiring: &Wiring, batch: usize) -> Self {
+        let neurons = wiring.neurons();
+        let lanes = cut(neurons, batch).iter().map(|tile| tile.stored).max().unwrap_or(0);
+        Self::of(neurons, wiring.recurrent().nnz(), lanes)
+    }
+
+    /// The layout for so many neurons and synapses, and tiles of up to `lanes` lanes.
+    pub fn of(neurons: usize, synapses: usize, lanes: usize) -> Self {
+        let row = lanes * size_of::<f32>();
+        if neurons.saturating_mul(row) <= NEAR || synapses < FEWEST * neurons {
+            return Self::Rows;
+        }
+        // columns in which a row has so many synapses on average
+        let columns = |entries: usize| (entries * neurons).div_ceil(synapses.div_ceil(neurons));
+        let near = FIRST_LEVEL / row;
+        let width = if columns(ENTRIES) <= near + near / 2 {
+            near.max(columns(ENTRIES))
+        } else {
+            columns(MORE_ENTRIES).min(WIDEST)
+        };
+        let tiles = neurons.div_ceil(width);
+        if tiles == 1 {
+            return Self::Rows;
+        }
+        let rows = BLOCK.max(columns(USES));
+        let threads = rayon::current_num_threads();
+        let blocks = neurons.div_ceil(rows).next_multiple_of(threads);
+        Self::Tiles { width: neurons.div_ceil(tiles), blocks }
+    }
+
+    /// Columns whose states the gradient gathers from at a time.
+    pub fn columns(&self, neurons: usize) -> usize {
+        match *self {
+            Self::Rows => neurons,
+            Self::Tiles { width, .. } => width,
+        }
+    }
+
+    /// What it is, and why, for tiles of up to `lanes`.
+    pub fn describe(&self, wiring: &Wiring, lanes: usize) -> String {
+        let kib = |columns: usize| (columns * lanes * size_of::<f32>()).div_ceil(1 << 10);
+        let all = kib(wiring.neurons());
+        match *self {
+            Self::Rows => format!(
+                "W by rows, columns ascending; for the way back Wᵀ by rows, its values carried over each step: states of \
+                 {all} KiB a time step are near, or rows too sparse for tiles"
+            ),
+            Self::Tiles { width, .. } => format!(
+                "W and Wᵀ in {} tiles of {width} columns, of which a product gathers {} KiB of states at a time rather than \
+                 {all}; row segments sorted by length; values carried over each step",
+                wiring.neurons().div_ceil(width),
+                kib(width)
+            ),
+        }
+    }
+}

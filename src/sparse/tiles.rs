@@ -1,0 +1,144 @@
+//! A matrix in tiles of columns, its rows cut into blocks for threads, and its values carried into that order and back.
+
+use daleian_kernels::{Aligned, Isa, MAX_TILE, Outer, Tiled, tiled_gradient, tiled_product};
+
+use super::{Partition, Pattern};
+
+/// Where a matrix has entries, tile by tile (see [`Tiled`]), and the blocks of rows that threads share.
+///
+/// No result depends on the blocks.
+#[derive(Debug, Clone)]
+pub struct Tiles {
+    tiled: Tiled,
+    blocks: Partition,
+    /// The tiles one by one.
+    tiles: Partition,
+}
+
+/// What is done once a row costs about as much as so many entries.
+const OVERHEAD: usize = 8;
+
+impl Tiles {
+    /// `pattern` in tiles of `width` columns and about `blocks` blocks of rows.
+    ///
+    /// # Panics
+    /// If `width` is 0 or above 65,536, or `blocks` is 0.
+    pub fn new(pattern: &Pattern, width: usize, blocks: usize) -> Self {
+        let blocks = Partition::balanced_within(&[pattern], blocks, OVERHEAD, MAX_TILE);
+        Self::with(Tiled::new(pattern, width, blocks.bounds()), blocks)
+    }
+
+    /// The transposed of `original`, whose values are [those of the original](Self::carry_transposed).
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn transposed(original: &Pattern, width: usize, blocks: usize) -> Self {
+        let blocks = Partition::balanced_columns(original, blocks, OVERHEAD, MAX_TILE);
+        Self::with(Tiled::transposed(original, width, blocks.bounds()), blocks)
+    }
+
+    fn with(tiled: Tiled, blocks: Partition) -> Self {
+        Self { tiles: Partition::singles(tiled.tiles()), tiled, blocks }
+    }
+
+    /// The blocks of rows.
+    pub fn blocks(&self) -> &Partition {
+        &self.blocks
+    }
+
+    /// The structure.
+    pub fn tiled(&self) -> &Tiled {
+        &self.tiled
+    }
+
+    /// Memory that this takes.
+    pub fn bytes(&self) -> usize {
+        self.tiled.bytes() + size_of_val(self.blocks.bounds()) + size_of_val(self.tiles.bounds())
+    }
+
+    /// The block that starts with `row`; where there is none, the number of blocks.
+    fn block(&self, row: usize) -> usize {
+        self.blocks.bounds().partition_point(|&start| start < row)
+    }
+
+    /// Where the entries of the block that starts with `row` start.
+    pub fn entry(&self, row: usize) -> usize {
+        let block = self.block(row);
+        if block < self.tiled.blocks() { self.tiled.entries(block).start } else { self.tiled.nnz() }
+    }
+
+    /// Takes `values` from the order of the pattern over into that of the tiles, on all threads.
+    ///
+    /// # Panics
+    /// If a length does not fit, or this was made [transposed](Self::transposed).
+    pub fn carry(&self, values: &[f32], out: &mut [f32]) {
+        let work = |block, out: &mut [f32]| self.tiled.carry(block, values, out);
+        self.each_block([out], |_, row| self.entry(row), |block, [out]| work(block, out));
+    }
+
+    /// The way back.
+    ///
+    /// # Panics
+    /// As [`carry`](Self::carry).
+    pub fn carry_back(&self, values: &[f32], out: &mut [f32]) {
+        let work = |block, out: &mut [f32]| self.tiled.carry_back(block, values, out);
+        self.each_block([out], |_, row| self.entry(row), |block, [out]| work(block, out));
+    }
+
+    /// Takes the values of `original`, of which this is the transposed, over into the order of the tiles, on all threads.
+    /// `scratch` has an element for each row and tile.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn carry_transposed(&self, original: &Pattern, values: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        let (tiled, rows) = (&self.tiled, self.tiled.rows());
+        let cut = |k: usize, tile: usize| match k {
+            0 if tile < tiled.tiles() => tiled.entries_of_tile(tile).start,
+            0 => tiled.nnz(),
+            _ => tile * rows,
+        };
+        self.tiles.for_each([out, scratch], &cut, &|tiles, [out, scratch]| {
+            tiled.carry_transposed(tiles.start, original, values, out, bytemuck::cast_slice_mut(scratch));
+        });
+    }
+
+    fn each_block<const K: usize>(
+        &self,
+        outputs: [&mut [f32]; K],
+        cut: impl Fn(usize, usize) -> usize + Sync,
+        work: impl Fn(usize, [&mut [f32]; K]) + Sync,
+    ) {
+        self.blocks.for_each(outputs, &cut, &|rows, outputs| work(self.block(rows.start), outputs));
+    }
+
+    /// `out = W states` for rows that are whole blocks: see [`tiled_product`].
+    ///
+    /// # Panics
+    /// If a shape does not fit.
+    pub fn product(
+        &self,
+        isa: Isa,
+        lanes: usize,
+        rows: &std::ops::Range<usize>,
+        values: &Aligned,
+        states: &[f32],
+        out: &mut [f32],
+    ) {
+        tiled_product(isa, lanes, &self.tiled, rows, values, states, out);
+    }
+
+    /// Adds to the gradient of rows that are whole blocks, in the order of the tiles: see [`tiled_gradient`].
+    ///
+    /// # Panics
+    /// If a shape does not fit.
+    pub fn gradient(
+        &self,
+        isa: Isa,
+        lanes: usize,
+        rows: &std::ops::Range<usize>,
+        steps: &[Outer],
+        gradient: &mut [f32],
+    ) {
+        tiled_gradient(isa, rows, lanes, &self.tiled, steps, gradient);
+    }
+}
