@@ -31,7 +31,7 @@ pub struct Adjoint<'a> {
 ///
 /// `states` and `delta` are `[rows.len(), lanes]`. `states` comes in as activations a and goes out as rates
 /// r = rho(a), which is what the gradient of W at the step after needs: states are stored once. phi' is a function
-/// of a = phi(z). rho'(0) = 0.
+/// of a = phi(z). rho'(0) = 0. δ below 2^-96 is made 0.
 ///
 /// # Panics
 /// If a shape does not fit.
@@ -48,6 +48,10 @@ pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) 
         isa.run(Rows::<P, G> { call, phi: PhantomData, states: states.as_mut_ptr(), delta: delta.as_mut_ptr() });
     }));
 }
+
+/// δ smaller than this, 2^-96, is 0. It is too small to move a weight by any optimizer here, but on its way back through
+/// time it would soon be subnormal, and each product with a subnormal number takes a processor a hundred times as long.
+const TINY: f32 = f32::from_bits((127 - 96) << 23);
 
 struct Rows<'a, P, const G: usize> {
     call: &'a Adjoint<'a>,
@@ -100,7 +104,10 @@ impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
                 }
                 for (g, &acc) in acc.iter().enumerate() {
                     let a = s.load(states.add(g * WIDTH));
-                    s.store(delta.add(g * WIDTH), s.mul(acc, P::slope(s, a)));
+                    let d = s.mul(acc, P::slope(s, a));
+                    // NaN compares false and stays
+                    let tiny = s.gt(s.neg_abs(d), s.splat(-TINY));
+                    s.store(delta.add(g * WIDTH), s.select(tiny, zero, d));
                     if call.rectified {
                         s.store(states.add(g * WIDTH), s.max(a, zero));
                     }

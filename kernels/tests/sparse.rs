@@ -253,6 +253,33 @@ fn adjoint_agrees_with_f64() {
     }
 }
 
+/// So that no product is ever made with subnormal numbers, which are slow.
+#[test]
+fn tiny_deltas_are_zero() {
+    let least = 2.0f32.powi(-96);
+    let below = f32::from_bits(least.to_bits() - 1);
+    let given = [least, -least, below, -below, 1e-40, -1e-40, 0.0, -0.0, 1.0, f32::NAN, f32::INFINITY];
+    let want = [least, -least, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, f32::NAN, f32::INFINITY];
+    let pattern = Pattern::dense(1, 1);
+    let errors: Aligned = given.into_iter().chain([0.0; 5]).collect();
+    for isa in Isa::available() {
+        let (mut states, mut delta) = (Aligned::zeros(16), Aligned::filled(16, f32::NAN));
+        let call = Adjoint {
+            rows: &(0..1),
+            lanes: 16,
+            recurrent: Product::Zero,
+            readout: Some(Operand { pattern: &pattern, values: &[1.0], states: &errors }),
+            rate_decay: None,
+            activation: Activation::Identity,
+            rectified: false,
+        };
+        adjoint(isa, &call, &mut states, &mut delta);
+        for (got, want) in delta.iter().zip(want) {
+            assert!(*got == want || got.is_nan() && want.is_nan(), "{got} is not {want} on {isa}");
+        }
+    }
+}
+
 #[test]
 fn gradient_agrees_with_f64_and_adds() {
     let mut numbers = Numbers(4);

@@ -6,7 +6,16 @@ use super::{EXPONENT_ORIGIN, Kernel, Simd};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512 {
+    /// Whether the processor's own gather is faster than sixteen loads: on Intel's by a fifth to a third, on AMD's (Zen 4)
+    /// not. The elements are the same.
+    gathers: bool,
+}
+
+fn is_intel() -> bool {
+    let vendor = __cpuid(0);
+    [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"GenuineIntel"
+}
 
 impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
@@ -16,7 +25,7 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma"))
-        .then_some(Self(()))
+        .then(|| Self { gathers: is_intel() })
     }
 
     #[inline]
@@ -114,7 +123,7 @@ impl Simd for Avx512 {
         // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
         // not touched. An index is below 2^31 (the pattern holds to that), so the signed offset is the unsigned.
         unsafe {
-            if len == 16 {
+            if len == 16 && !self.gathers {
                 let low = _mm256_set_m128(four(base, index.add(4)), four(base, index));
                 let high = _mm256_set_m128(four(base, index.add(12)), four(base, index.add(8)));
                 return _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
@@ -129,7 +138,7 @@ impl Simd for Avx512 {
         // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
         // not touched.
         unsafe {
-            if len == 16 {
+            if len == 16 && !self.gathers {
                 let low = _mm256_set_m128(four(base, index.add(4)), four(base, index));
                 let high = _mm256_set_m128(four(base, index.add(12)), four(base, index.add(8)));
                 return _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
@@ -221,5 +230,41 @@ impl Simd for Avx512 {
             }
         }
         fold(fold(quads(&a[..4]), quads(&a[4..8])), fold(quads(&a[8..12]), quads(&a[12..])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Both<'a>(&'a [f32], &'a [u32; 16], &'a [u16; 16]);
+
+    impl Kernel for Both<'_> {
+        type Output = [[f32; 16]; 2];
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [[f32; 16]; 2] {
+            let mut out = [[0.0; 16]; 2];
+            // SAFETY: the indices are below the length of the elements.
+            unsafe {
+                s.store(out[0].as_mut_ptr(), s.gather(self.0.as_ptr(), self.1.as_ptr(), 16));
+                s.store(out[1].as_mut_ptr(), s.gather_short(self.0.as_ptr(), self.2.as_ptr(), 16));
+            }
+            out
+        }
+    }
+
+    #[test]
+    fn either_way_of_gathering_finds_the_same() {
+        if Avx512::detect().is_none() {
+            return;
+        }
+        let elements: Vec<f32> = (0..100).map(|k| k as f32 / 3.0).collect();
+        let index: [u32; 16] = std::array::from_fn(|k| (k * 37 % 100) as u32);
+        let short = index.map(|k| k as u16);
+        let want = index.map(|k| elements[k as usize]);
+        for gathers in [false, true] {
+            let token = Avx512 { gathers };
+            assert_eq!(token.frame(Both(&elements, &index, &short)), [want, want]);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::simd::{Kernel, Simd, WIDTH};
 /// the number of steps, of lanes and of columns of a tile alone.
 ///
 /// # Panics
-/// If a shape does not fit, or `rows` are not whole blocks.
+/// If a shape does not fit, `rows` are not whole blocks, or `tiled` was made [transposed](Tiled::transposed).
 pub fn tiled_gradient(
     isa: Isa,
     rows: &Range<usize>,

@@ -255,6 +255,7 @@ impl Tiled {
     /// # Panics
     /// If this was made [transposed](Self::transposed), where blocks lie scattered.
     pub fn entries(&self, block: usize) -> Range<usize> {
+        assert!(!self.by_tile, "made from the pattern itself, not transposed");
         self.entries[block]..self.entries[block + 1]
     }
 
@@ -285,7 +286,6 @@ impl Tiled {
     }
 
     fn check_carry(&self, block: usize, values: &[f32], out: &[f32]) {
-        assert!(!self.by_tile, "made from the pattern itself, not transposed");
         assert_eq!((values.len(), out.len()), (self.nnz(), self.entries(block).len()), "one value an entry");
     }
 
@@ -314,8 +314,8 @@ impl Tiled {
     /// `out` those of the tile in this one. `next` is scratch, an element a row.
     ///
     /// # Panics
-    /// If a length does not fit, or this is not the transposed of `original`, or was not made
-    /// [transposed](Self::transposed).
+    /// If a length does not fit, or this was not made [transposed](Self::transposed). That it was from this very
+    /// `original` is taken on trust: else values end in wrong places.
     pub fn carry_transposed(&self, tile: usize, original: &Pattern, values: &[f32], out: &mut [f32], next: &mut [u32]) {
         assert_eq!((original.cols(), original.rows()), (self.rows, self.cols), "the transposed of {original:?}");
         let entries = self.entries_of_tile(tile);
