@@ -130,12 +130,17 @@ fn tables(result: &Fig2, out: &Path) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().into()).collect();
-        text += &format!("{}: {}\n{}\n\n", task.task, task.measure, lines.join("\n"));
+        text += &format!("{}: {}\n{}\n\n", headed(task.task, task.data.as_deref()), task.measure, lines.join("\n"));
     }
     if let Some(warning) = &result.warning {
         text += &format!("{warning}\n");
     }
     text + &format!("figure, numbers and report in {}", out.join("fig2").display())
+}
+
+/// A task, and where its data come from if its name does not say it.
+fn headed(task: &str, data: Option<&str>) -> String {
+    data.map_or_else(|| task.into(), |data| format!("{task} ({data})"))
 }
 
 fn pruned_tables(result: &Fig3, out: &Path) -> String {
@@ -154,7 +159,7 @@ fn pruned_tables(result: &Fig3, out: &Path) -> String {
         let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().into()).collect();
         text += &format!(
             "{}: {}, medians at connection probability {}\n{}\n\n",
-            task.task,
+            headed(task.task, task.data.as_deref()),
             task.error,
             task.retrained_from,
             lines.join("\n")
@@ -204,6 +209,7 @@ impl Progress {
     fn tell(&self, told: Told) {
         let mut state = self.state();
         match told {
+            Told::Doing(what) => state.line(what),
             Told::Share { job, share } => state.shares[job].0 = share,
             Told::Over { job, outcome, before } => {
                 state.shares[job].0 = 1.0;

@@ -113,6 +113,8 @@ fn find(name: &str) -> Result<(Listed, u64)> {
 /// Draws the first test trials, those that a run of this seed draws.
 fn plot(name: &str, spec: &TaskSpec, seed: u64, path: &Path) -> Result<()> {
     let data = spec.clone().with_samples(1, TRIALS).load(seed, Path::new(""))?;
-    let svg = trials(&format!("{name}: test trials of seed {seed}"), &first_trials(data.test(), TRIALS, None));
+    let label = spec.data_label().map(|label| format!(" ({label})")).unwrap_or_default();
+    let title = format!("{name}: test trials of seed {seed}{label}");
+    let svg = trials(&title, &first_trials(data.test(), TRIALS, None));
     write_atomic(path, |out| out.write_all(svg.as_bytes()))
 }

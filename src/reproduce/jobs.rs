@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use daleian_kernels::Isa;
 
 use super::PaperTask;
+use super::scale::samples;
 use crate::constraint::prune::{PruneMethod, PruneTarget, Pruning, prune};
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::train::{Ending, Event, Finished, Method, Row, Run, RunConfig, finished, metrics_of, names};
+use crate::train::{Ending, Event, Finished, Method, Report, Row, Run, RunConfig, finished, metrics_of, names};
 
 /// One run to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,8 @@ pub enum Outcome {
 /// What is told while runs go on, from any thread.
 #[derive(Debug, Clone, Copy)]
 pub enum Told<'a> {
+    /// The runs are over, and something else begins that takes its time.
+    Doing(&'static str),
     /// Run number `job` is this share through.
     Share {
         /// Which run.
@@ -82,7 +85,31 @@ pub enum Told<'a> {
     },
 }
 
+impl Told<'_> {
+    /// The same of the run that has this number elsewhere.
+    pub(super) fn numbered(self, number: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Doing(what) => Self::Doing(what),
+            Self::Share { job, share } => Self::Share { job: number(job), share },
+            Self::Over { job, outcome, before } => Self::Over { job: number(job), outcome, before },
+        }
+    }
+}
+
 impl Outcome {
+    /// Whether all epochs are done.
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished(_))
+    }
+
+    /// What its folder says of it, if it is finished.
+    pub(super) fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Finished(finished) => Some(&finished.report),
+            Self::Diverged { .. } => None,
+        }
+    }
+
     /// The epochs that were recorded.
     pub fn rows(&self) -> &[Row] {
         match self {
@@ -102,12 +129,14 @@ impl Job {
 
     /// About what it costs, in no unit: epochs, samples and steps together.
     pub fn cost(&self) -> f64 {
-        let epoch = match self.task {
-            PaperTask::FlipFlop => 3e5,
-            PaperTask::Wave => 5e5,
-            PaperTask::Images => 17e5,
+        let steps = match self.task {
+            PaperTask::FlipFlop => 50.0,
+            PaperTask::Wave => 500.0,
+            PaperTask::Images => 28.0,
         };
-        self.config.epochs as f64 * epoch
+        let (train, test) = samples(&self.config.task).unwrap_or((1, 0));
+        // going back costs about twice what going forward does
+        self.config.epochs as f64 * steps * (train as f64 + test as f64 / 3.0)
     }
 
     /// The configuration as its folder has it once it was begun: of a run from a network, the network takes the place of

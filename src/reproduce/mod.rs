@@ -21,7 +21,7 @@ pub use fig2::{Fig2, MethodResult, TaskResult, fig2};
 pub use fig3::{Fig3, PrunedResult, TaskPruned, fig3};
 pub use jobs::{Job, Outcome, PrunedStart, Told, run_all};
 pub use numbers::Spread;
-pub use scale::{QUICK, Scale};
+pub use scale::{Part, QUICK, Scale};
 pub use task::{FAILED_ABOVE, Measure, PaperTask};
 
 use std::path::PathBuf;

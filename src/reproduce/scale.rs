@@ -13,33 +13,63 @@ pub struct Scale {
     pub runs: usize,
     /// Seeds of the conventional and the rectified method where they fail by chance; at least `runs` are run.
     pub baseline_runs: usize,
-    /// The share of the preset's epochs, above 0 and at most 1.
+    /// How much of each task, in the order of [`PaperTask::ALL`].
+    pub parts: [Part; PaperTask::ALL.len()],
+}
+
+/// How much of a task is trained; both shares are above 0 and at most 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// The share of the preset's epochs.
     pub epochs: f64,
-    /// The share of the preset's samples, above 0 and at most 1.
+    /// The share of the preset's samples and of its batch, so that an epoch has as many steps as the preset's.
     pub samples: f64,
 }
 
-/// A taste: about a minute a figure on two cores.
-pub const QUICK: Scale = Scale { runs: 1, baseline_runs: 2, epochs: 0.3, samples: 0.25 };
+impl Part {
+    /// All of it.
+    pub const WHOLE: Self = Self { epochs: 1.0, samples: 1.0 };
+
+    fn is_whole(&self) -> bool {
+        *self == Self::WHOLE
+    }
+}
+
+/// A taste: about a minute a figure on two cores. What a network learns depends on its steps first of all, so most of
+/// those are kept, and batches made small; the images have too many.
+pub const QUICK: Scale = Scale {
+    runs: 1,
+    baseline_runs: 2,
+    parts: [
+        Part { epochs: 0.8, samples: 0.16 },
+        Part { epochs: 0.8, samples: 0.16 },
+        Part { epochs: 0.32, samples: 0.08 },
+    ],
+};
 
 impl Scale {
     /// As the paper: `runs` seeds, every epoch and sample.
     pub fn whole(runs: usize, baseline_runs: usize) -> Self {
-        Self { runs, baseline_runs, epochs: 1.0, samples: 1.0 }
+        Self { runs, baseline_runs, parts: [Part::WHOLE; PaperTask::ALL.len()] }
     }
 
-    /// Whether less is trained than the paper did.
-    pub fn is_quick(&self) -> bool {
-        self.epochs < 1.0 || self.samples < 1.0
+    /// How much of a task.
+    pub fn part(&self, task: PaperTask) -> Part {
+        self.parts[task as usize]
     }
 
-    /// What figures and tables say where less is trained.
-    pub fn warning(&self) -> Option<String> {
-        self.is_quick().then(|| {
+    /// What figures and tables of these tasks say where less is trained than the paper did.
+    pub fn warning(&self, tasks: &[PaperTask]) -> Option<String> {
+        let less = tasks.iter().map(|&task| (task, self.part(task))).filter(|(_, part)| !part.is_whole());
+        let less: Vec<String> = less
+            .map(|(task, Part { epochs, samples })| {
+                format!("{} {:.0} % and {:.0} %", task.name(), 100.0 * epochs, 100.0 * samples)
+            })
+            .collect();
+        (!less.is_empty()).then(|| {
             format!(
-                "QUICK: {:.0} % of the epochs and {:.0} % of the samples of the paper. Not the numbers to compare.",
-                100.0 * self.epochs,
-                100.0 * self.samples
+                "QUICK, not the numbers to compare. Of the paper\u{2019}s epochs, and of its samples and batch: {}.",
+                less.join(", ")
             )
         })
     }
@@ -50,7 +80,7 @@ impl Scale {
         if self.runs == 0 {
             return Err(Error::setting("--runs", "0; at least 1 would be right"));
         }
-        for (key, share) in [("epochs", self.epochs), ("samples", self.samples)] {
+        for (key, share) in self.parts.iter().flat_map(|part| [("epochs", part.epochs), ("samples", part.samples)]) {
             if !(share > 0.0 && share <= 1.0) {
                 return Err(Error::setting(key, format!("{share}; above 0 and at most 1 would be right")));
             }
@@ -65,22 +95,26 @@ impl Scale {
         1..=runs as u64
     }
 
-    /// Makes a configuration smaller.
-    pub fn apply(&self, config: &mut RunConfig) {
-        let part = |whole: usize, share: f64| ((whole as f64 * share).round() as usize).clamp(1, whole.max(1));
-        config.epochs = part(config.epochs, self.epochs);
-        if self.samples < 1.0
+    /// Makes the configuration of a task smaller.
+    pub fn apply(&self, task: PaperTask, config: &mut RunConfig) {
+        let Part { epochs, samples: share } = self.part(task);
+        config.epochs = part_of(config.epochs, epochs);
+        if share < 1.0
             && let Some((train, test)) = samples(&config.task)
         {
-            let (train, test) = (part(train, self.samples), part(test, self.samples));
-            config.task = config.task.clone().with_samples(train, test);
-            config.batch = config.batch.min(train);
+            config.task = config.task.clone().with_samples(part_of(train, share), part_of(test, share));
+            config.batch = part_of(config.batch, share);
         }
     }
 }
 
+/// A share of a number of things, at least 1.
+pub(super) fn part_of(whole: usize, share: f64) -> usize {
+    ((whole as f64 * share).round() as usize).max(1)
+}
+
 /// The numbers of samples of a generated task, to learn from and to test on.
-fn samples(task: &TaskSpec) -> Option<(usize, usize)> {
+pub(super) fn samples(task: &TaskSpec) -> Option<(usize, usize)> {
     match *task {
         TaskSpec::FlipFlop { train_samples, test_samples, .. }
         | TaskSpec::Waves { train_samples, test_samples, .. }
@@ -110,22 +144,36 @@ mod tests {
     #[test]
     fn a_taste_is_smaller_and_says_so() {
         let mut config = PaperTask::FlipFlop.config().unwrap();
-        Scale { epochs: 0.031, samples: 0.01, ..Scale::whole(1, 1) }.apply(&mut config);
+        let part = Part { epochs: 0.031, samples: 0.01 };
+        Scale { parts: [part, Part::WHOLE, Part::WHOLE], ..Scale::whole(1, 1) }.apply(PaperTask::FlipFlop, &mut config);
         let TaskSpec::FlipFlop { train_samples, test_samples, .. } = config.task else { panic!("a flip-flop") };
-        assert_eq!((config.epochs, config.batch, train_samples, test_samples), (3, 60, 60, 10));
+        assert_eq!((config.epochs, config.batch, train_samples, test_samples), (3, 2, 60, 10));
         config.validate().unwrap();
-        assert!(QUICK.warning().unwrap().starts_with("QUICK: 30 % of the epochs"));
+        let warning = QUICK.warning(&PaperTask::ALL).unwrap();
+        assert!(
+            warning.starts_with("QUICK") && warning.ends_with("wave 80 % and 16 %, images 32 % and 8 %."),
+            "{warning}"
+        );
+        assert!(!QUICK.warning(&[PaperTask::Wave]).unwrap().contains("flip-flop"));
 
-        let mut whole = PaperTask::FlipFlop.config().unwrap();
-        Scale::whole(5, 20).apply(&mut whole);
-        assert_eq!(whole, PaperTask::FlipFlop.config().unwrap());
-        assert_eq!(Scale::whole(5, 20).warning(), None);
+        for task in PaperTask::ALL {
+            let mut whole = task.config().unwrap();
+            Scale::whole(5, 20).apply(task, &mut whole);
+            assert_eq!(whole, task.config().unwrap());
+            QUICK.apply(task, &mut whole);
+            let (train, _) = samples(&whole.task).unwrap();
+            let (paper, _) = samples(&task.config().unwrap().task).unwrap();
+            assert_eq!(train / whole.batch, paper / task.config().unwrap().batch, "{task:?}: steps an epoch");
+            assert_eq!(train % whole.batch, 0, "{task:?}");
+        }
+        assert_eq!(Scale::whole(5, 20).warning(&PaperTask::ALL), None);
     }
 
     #[test]
     fn what_is_out_of_range_is_refused() {
         assert!(Scale::whole(0, 0).check().unwrap_err().to_string().contains("`--runs`: 0; at least 1"));
-        let error = Scale { epochs: 0.0, ..Scale::whole(1, 1) }.check().unwrap_err().to_string();
+        let nothing = Part { epochs: 0.0, samples: 1.0 };
+        let error = Scale { parts: [nothing; 3], ..Scale::whole(1, 1) }.check().unwrap_err().to_string();
         assert!(error.contains("`epochs`: 0; above 0"), "{error}");
         QUICK.check().unwrap();
     }

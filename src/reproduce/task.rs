@@ -49,6 +49,15 @@ impl PaperTask {
         }
     }
 
+    /// Its name in heads: with where our data come from, if the name does not say it, and what the paper calls it.
+    pub(super) fn titled(self, data: Option<&str>) -> String {
+        let data = data.map(|data| format!(": {data}")).unwrap_or_default();
+        match self.name() == self.paper_name() {
+            true => format!("{}{data}", self.name()),
+            false => format!("{}{data} (the paper: {})", self.name(), self.paper_name()),
+        }
+    }
+
     /// What it is judged by.
     pub fn measure(self) -> Measure {
         match self {

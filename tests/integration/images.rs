@@ -104,10 +104,10 @@ fn drawn_digits_are_called_that() {
     let drawn = edited(CONFIG, "by = \"rows\"", "by = \"rows\"\ntrain-samples = 20\ntest-samples = 10");
     place.write("tiny.toml", drawn);
     let answer = place.done("train tiny.toml --out run");
-    assert!(answer.out.contains("drawn digits"), "{answer:?}");
-    assert!(place.text("run/summary.json").contains("\"data\": \"drawn digits\""));
+    assert!(answer.out.contains("drawn digits, not MNIST"), "{answer:?}");
+    assert!(place.text("run/summary.json").contains("\"data\": \"drawn digits, not MNIST\""));
     for figure in place.names("run/figures") {
-        assert!(place.text(format!("run/figures/{figure}")).contains("drawn digits"), "{figure}");
+        assert!(place.text(format!("run/figures/{figure}")).contains("drawn digits, not MNIST"), "{figure}");
     }
 }
 

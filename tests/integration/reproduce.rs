@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use daleian::reproduce::{PaperTask, Scale, Settings, Told, fig2, fig3};
+use daleian::reproduce::{PaperTask, Part, Scale, Settings, Told, fig2, fig3};
 use daleian::train::Method;
 
 use crate::support::isa;
 
-const SCALE: Scale = Scale { runs: 2, baseline_runs: 3, epochs: 0.02, samples: 0.02 };
+const SCALE: Scale = Scale { runs: 2, baseline_runs: 3, parts: [Part { epochs: 0.02, samples: 0.02 }; 3] };
 
 fn settings(out: &Path, threads: usize) -> Settings {
     let methods = vec![Method::Conventional, Method::Dale];
@@ -19,6 +20,30 @@ fn settings(out: &Path, threads: usize) -> Settings {
 fn texts(svg: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).unwrap();
     document.descendants().filter_map(|node| node.text()).map(|text| text.trim().to_string()).collect()
+}
+
+/// Digits that daleian draws are never taken for MNIST.
+#[test]
+fn drawn_digits_are_called_that_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = AtomicBool::new(false);
+    let part = Part { epochs: 0.02, samples: 0.002 };
+    let scale = Scale { runs: 1, baseline_runs: 1, parts: [part; 3] };
+    let settings =
+        Settings { tasks: vec![PaperTask::Images], methods: vec![Method::Dale], scale, ..settings(folder.path(), 2) };
+    let result = fig2(&settings, isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    assert_eq!(result.tasks[0].data.as_deref(), Some("drawn digits, not MNIST"));
+    fig3(&settings, isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    for figure in ["fig2", "fig3"] {
+        let read = |name: &str| fs::read_to_string(folder.path().join(figure).join(name)).unwrap();
+        for name in ["report.md", &format!("{figure}.svg")] {
+            assert!(read(name).contains("images: drawn digits, not MNIST (the paper: sequential MNIST)"), "{name}");
+        }
+        let csv = read(&format!("{figure}.csv"));
+        let mut ours = csv.lines().filter(|row| row.contains(",images,") && row.contains(",ours,"));
+        assert!(ours.all(|row| row.contains("\"drawn digits, not MNIST\"")), "{figure}");
+        assert!(!csv.lines().any(|row| row.contains("drawn digits") && row.contains(",paper,")), "{figure}");
+    }
 }
 
 /// The rows of a CSV that are not times.
@@ -54,7 +79,9 @@ fn figure_2_stopped_and_taken_up_again_is_the_same() {
         "{report}"
     );
     let texts = texts(&fs::read_to_string(whole.join("fig2/fig2.svg")).unwrap());
-    for name in ["Epoch", "Test mean squared error", "Weight (0 left out)", "Synapses in a bin"] {
+    for name in
+        ["Epoch", "Test mean squared error", "Weight (0 left out; all beyond in the end bins)", "Synapses in a bin"]
+    {
         assert!(texts.iter().any(|text| text == name), "{name}: {texts:?}");
     }
 }
@@ -64,7 +91,18 @@ fn figure_3_prunes_tests_and_trains_on() {
     let folder = tempfile::tempdir().unwrap();
     let go = AtomicBool::new(false);
     let settings = settings(folder.path(), 2);
-    let result = fig3(&settings, isa(), &go, &mut |_| (), &|_| ()).unwrap().expect("nothing stops it");
+    // all runs are told of at the beginning, and each is over once
+    let (mut all, over) = (0, Mutex::new(Vec::new()));
+    let tell = |told: Told| {
+        if let Told::Over { job, before, .. } = told {
+            assert!(!before);
+            over.lock().unwrap().push(job);
+        }
+    };
+    let result = fig3(&settings, isa(), &go, &mut |jobs| all += jobs.len(), &tell).unwrap().expect("nothing stops it");
+    let mut over = over.into_inner().unwrap();
+    over.sort_unstable();
+    assert_eq!((all, over), (8, (0..8).collect()));
     let task = &result.tasks[0];
     assert_eq!(
         task.methods.iter().map(|method| method.pruning).collect::<Vec<_>>(),
@@ -90,16 +128,21 @@ fn figure_3_prunes_tests_and_trains_on() {
 
     // everything is there: called again, no run goes on
     let before = numbers(&folder.path().join("fig3/fig3.csv"));
-    let tell = |told: Told| assert!(matches!(told, Told::Over { before: true, .. }), "{told:?}");
+    let tell = |told: Told| assert!(matches!(told, Told::Over { before: true, .. } | Told::Doing(_)), "{told:?}");
     fig3(&settings, isa(), &go, &mut |_| (), &tell).unwrap().expect("nothing stops it");
     assert_eq!(numbers(&folder.path().join("fig3/fig3.csv")), before);
     // at sparsity 0 nothing is taken from the tree, and top-prob keeps more of it than chance
     let overlap = |task: &str, pruning: &str, sparsity: &str| -> f64 {
-        let head = format!("fig3,tree,{task},,{pruning},ours,,,{sparsity},overlap_mean,");
+        let head = format!("fig3,tree,{task},,,{pruning},ours,,,{sparsity},overlap_mean,");
         before.iter().find_map(|row| row.strip_prefix(&head)).unwrap_or_else(|| panic!("{head}")).parse().unwrap()
     };
     assert_eq!([overlap("theory-n50", "random", "0"), overlap("theory-n50", "top-prob", "0")], [1.0; 2]);
     assert!(overlap("theory-n50", "top-prob", "0.5") > overlap("theory-n50", "random", "0.5") + 0.1);
+    let report = fs::read_to_string(folder.path().join("fig3/report.md")).unwrap();
+    for part in ["Seeds of the networks: 1, 2.", "median, paper", "every network, in the order of seeds", "paper’s GPU"]
+    {
+        assert!(report.contains(part), "{part}: {report}");
+    }
     let texts = texts(&fs::read_to_string(folder.path().join("fig3/fig3.svg")).unwrap());
     for name in ["Connection probability", "Epoch", "Sparsity", "Share of the tree that survives"] {
         assert!(texts.iter().any(|text| text == name), "{name}: {texts:?}");

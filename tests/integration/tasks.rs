@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::command::Place;
 
-const KINDS: [&str; 4] = ["flip-flop", "waves", "memory", "data"];
+const KINDS: [&str; 5] = ["flip-flop", "waves", "memory", "images", "data"];
 
 /// The texts of a drawing, which must be XML.
 fn texts(svg: &str) -> Vec<String> {
@@ -74,6 +74,12 @@ fn trials_are_drawn() {
     has(&texts, &["wave-meant: test trials of seed 2", "Input 1", "Input 2", "Target 1", "Target 2"]);
     assert!(!texts.iter().any(|text| text.contains("utput") || text == "Trial 4"), "{texts:?}");
     has(&drawn(&place, "fly"), &["fly: test trials of seed 1", "Input 2", "Target 2"]);
+    // drawn digits are called that
+    for (name, input) in [("images", "Input channel"), ("images-pixels", "Input")] {
+        let title = format!("{name}: test trials of seed 1 (drawn digits, not MNIST)");
+        has(&drawn(&place, name), &[&title, input, "Time step"]);
+    }
+    drawn(&place, "flip-flop");
     // the seed alone decides
     drawn(&place, "flip-flop --seed 1");
     assert_eq!(place.read("trials.svg"), first);

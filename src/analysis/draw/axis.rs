@@ -78,6 +78,17 @@ impl Scale {
             let room = ((high.ln() - low.ln()) * 0.04).exp();
             return Self::log((low / room).max(f64::MIN_POSITIVE), high * room);
         }
+        Self::with_room(low, high)
+    }
+
+    /// As [`Self::around`], never logarithmic.
+    pub fn linear_around(values: impl Iterator<Item = f64>) -> Self {
+        let finite = values.filter(|value| value.is_finite());
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        Self::with_room(low, high)
+    }
+
+    fn with_room(low: f64, high: f64) -> Self {
         let Self { low, high, kind } = Self::linear(low, high);
         let room = (high - low) * 0.05;
         Self::new(low - room, high + room, kind)
@@ -110,7 +121,8 @@ impl Scale {
     fn linear_ticks(&self, most: usize) -> Vec<Tick> {
         let span = self.high - self.low;
         let mut step = 10_f64.powi((span / most as f64).log10().floor() as i32);
-        while (span / step).floor() + 1.0 > most as f64 {
+        let count = |step: f64| (self.high / step + 1e-6).floor() - (self.low / step - 1e-6).ceil() + 1.0;
+        while count(step) > most as f64 {
             // 1, 2, 5, 10: the leading digit tells which factor comes next.
             let digit = step / 10_f64.powi((step * 1.0001).log10().floor() as i32);
             step *= if (1.5..3.0).contains(&digit) { 2.5 } else { 2.0 };
@@ -341,6 +353,7 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(labels(Scale::linear(0.0, 1.0), 6), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(Scale::linear(-1.74, 1.74), 3), ["−1", "0", "1"]);
         assert_eq!(labels(Scale::linear(-0.11, 0.11), 5), ["−0.10", "−0.05", "0.00", "0.05", "0.10"]);
         assert_eq!(labels(Scale::whole(1.0, 3.0), 20), ["1", "2", "3"]);
         assert_eq!(labels(Scale::linear(0.0, 20_000.0), 3), ["0", "10,000", "20,000"]);
@@ -357,6 +370,8 @@ mod tests {
         assert_eq!(Scale::linear(0.0, 1.0).share(f64::NAN), None);
         assert!(Scale::around([1e-4, f64::NAN, 1.0].into_iter()).is_log());
         assert!(!Scale::around([0.0, 1.0].into_iter()).is_log());
+        assert_eq!(Scale::linear_around([0.0, f64::NAN, 100.0].into_iter()), Scale::linear(-5.0, 105.0));
+        assert!(!Scale::linear_around([9.0, 97.0].into_iter()).is_log());
         let extreme = Scale::around([2.2e-308, 3.5e217].into_iter());
         assert!(extreme.ticks(3).iter().all(|tick| extreme.share(tick.at).is_some()));
     }

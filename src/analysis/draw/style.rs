@@ -203,6 +203,18 @@ pub fn fit(text: &str, size: f64, limit: f64) -> String {
     kept
 }
 
+/// A text in lines at most `limit` pixels wide, broken behind hyphens and spaces; a piece that is too wide alone is cut.
+pub fn lines(text: &str, size: f64, limit: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in text.split_inclusive(['-', ' ']) {
+        match lines.last_mut() {
+            Some(line) if width(format!("{line}{piece}").trim_end(), size) <= limit => line.push_str(piece),
+            _ => lines.push(piece.into()),
+        }
+    }
+    lines.iter().map(|line| fit(line.trim_end(), size, limit)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +246,10 @@ mod tests {
         let cut = fit(&"x".repeat(200), 10.0, 60.0);
         assert!(cut.ends_with('…') && width(&cut, 10.0) <= 60.0 && cut.chars().count() > 5, "{cut}");
         assert_eq!(fit("wide", 10.0, 1.0), "…");
+        assert_eq!(lines("exponentiated-gradient", 10.0, 90.0), ["exponentiated-", "gradient"]);
+        assert_eq!(lines("a wide-ish word", 10.0, 48.0), ["a wide-", "ish word"]);
+        assert_eq!(lines("dale", 10.0, 90.0), ["dale"]);
+        assert_eq!(lines("wide", 10.0, 1.0), ["…"]);
+        assert!(lines("", 10.0, 90.0).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Every number of Figure 2, one a row.
 
 use super::super::Entry;
+use super::super::csv_file::label;
 use super::figure::Weights;
 use super::{Fig2, Group, Outcome, PaperTask, Spread, paper};
 
@@ -29,6 +30,9 @@ pub(super) fn all(tasks: &[(PaperTask, &[Group])], result: &Fig2, weights: &[Wei
     }
     for weights in weights {
         distribution(&mut out, weights);
+    }
+    for task in &result.tasks {
+        label(&mut out, task.task, task.data.as_deref());
     }
     out
 }
@@ -97,6 +101,7 @@ fn distribution(out: &mut Vec<Entry>, weights: &Weights) {
         ..Entry::default()
     };
     out.push(Entry { metric: "silent_synapses", value: weights.silent as f64, ..entry.clone() });
+    // the bins at the ends hold all beyond them too
     for (bin, &count) in weights.histogram.counts.iter().enumerate() {
         let x = Some(weights.histogram.edge(bin));
         out.push(Entry { x, metric: "synapses_in_bin_from_x", value: count as f64, ..entry.clone() });

@@ -1,11 +1,11 @@
 //! The drawing of Figure 2: a row a task; loss curves, final weights, their distribution, where each run ends.
 
 use super::super::numbers::over_runs;
-use super::{Group, PaperTask, Scale, paper};
+use super::{Group, Measure, PaperTask, data_label, paper};
 use crate::analysis::draw::panels::{
     Content, Curves, Dots, Histograms, Key, Line, Maps, Mark, Outline, Panel, PanelFigure, PanelRow, Strip, Tint,
 };
-use crate::analysis::{Histogram, PopulationView, block_grid, largest_magnitude};
+use crate::analysis::{Histogram, PopulationView, block_grid};
 use crate::error::Result;
 use crate::network::Network;
 use crate::train::Method;
@@ -20,7 +20,7 @@ pub(super) struct Weights {
     pub task: PaperTask,
     pub method: Method,
     pub seed: u64,
-    /// Weights that are not 0.
+    /// Weights that are not 0; the bins at the ends hold whatever lies beyond them.
     pub histogram: Histogram,
     /// Weights that are exactly 0.
     pub silent: usize,
@@ -31,14 +31,14 @@ pub(super) fn tint(method: Method) -> Tint {
     Tint::Series(Method::ALL.iter().position(|&other| other == method).unwrap_or_default())
 }
 
-pub(super) fn figure(scale: &Scale, rows: Vec<PanelRow>) -> PanelFigure {
-    let mut notes: Vec<String> = scale.warning().into_iter().collect();
+pub(super) fn figure(warning: Option<&str>, rows: Vec<PanelRow>) -> PanelFigure {
+    let mut notes: Vec<String> = warning.map(Into::into).into_iter().collect();
     notes.push(
         "After Fig. 2 of Balwani, Wang, Najafi, Choi, Science Advances 2025. Line: mean over runs; band: least to \
          greatest; broken line and open dots: the paper's runs, from its published notebooks."
             .into(),
     );
-    let quick = if scale.is_quick() { " (quick)" } else { "" };
+    let quick = if warning.is_some() { " (quick)" } else { "" };
     PanelFigure { title: format!("Figure 2{quick}: training with and without Dale\u{2019}s law"), notes, rows }
 }
 
@@ -54,10 +54,14 @@ pub(super) fn rows(tasks: &[(PaperTask, &[Group])]) -> Result<(Vec<PanelRow>, Ve
         };
         let outlines =
             weights.iter().map(|w| Outline { tint: tint(w.method), histogram: w.histogram.clone() }).collect();
-        let histograms = Histograms { x: "Weight (0 left out)".into(), y: "Synapses in a bin".into(), outlines };
+        let histograms = Histograms {
+            x: "Weight (0 left out; all beyond in the end bins)".into(),
+            y: "Synapses in a bin".into(),
+            outlines,
+        };
         let panel = |name: String, content| Panel { name, content };
         rows.push(PanelRow {
-            name: format!("{} ({})", task.name(), described(*task, groups)),
+            name: described(*task, groups),
             legend: legend(groups),
             panels: vec![
                 panel(task.measure().title().into(), Content::Curves(curves(*task, groups))),
@@ -76,9 +80,7 @@ fn described(task: PaperTask, groups: &[Group]) -> String {
     let epochs = groups.first().and_then(|group| group.runs.first()).map_or(0, |(job, _)| job.config.epochs);
     let runs: Vec<String> =
         groups.iter().map(|group| format!("{} {}", group.method.name(), group.runs.len())).collect();
-    let data = groups.first().and_then(|group| group.runs.first()).and_then(|(job, _)| job.config.task.data_label());
-    let data = data.map(|data| format!(" ({data})")).unwrap_or_default();
-    format!("{}{data}; {epochs} epochs; runs: {}", task.paper_name(), runs.join(", "))
+    format!("{}; {epochs} epochs; runs: {}", task.titled(data_label(groups).as_deref()), runs.join(", "))
 }
 
 fn legend(groups: &[Group]) -> Vec<Key> {
@@ -109,7 +111,13 @@ fn curves(task: PaperTask, groups: &[Group]) -> Curves {
         let (points, band) = over_runs(&runs);
         Line { tint: tint(group.method), dashed: false, dots: false, points, band }
     });
-    Curves { x: "Epoch".into(), y: task.measure().title().into(), whole: true, lines: theirs.chain(ours).collect() }
+    Curves {
+        x: "Epoch".into(),
+        y: task.measure().title().into(),
+        whole: true,
+        linear: task.measure() == Measure::Accuracy,
+        lines: theirs.chain(ours).collect(),
+    }
 }
 
 fn dots(task: PaperTask, groups: &[Group]) -> Dots {
@@ -119,7 +127,8 @@ fn dots(task: PaperTask, groups: &[Group]) -> Dots {
         ours: group.runs.iter().map(|(_, outcome)| group.last(outcome)).collect(),
         theirs: paper::finals(task, group.method),
     });
-    Dots { value: task.measure().title().into(), strips: strips.collect() }
+    let linear = task.measure() == Measure::Accuracy;
+    Dots { value: task.measure().title().into(), linear, strips: strips.collect() }
 }
 
 type NamedMaps = Vec<(String, crate::analysis::BlockGrid)>;
@@ -131,20 +140,26 @@ fn weights(groups: &[Group]) -> Result<(NamedMaps, Vec<Weights>)> {
             networks.push((group, seed, network));
         }
     }
-    let largest = networks.iter().map(|(_, _, network)| largest_magnitude(&network.parameters().recurrent));
-    let limit = match largest.fold(0.0, f32::max) {
-        0.0 => 1.0,
-        limit => f64::from(limit),
-    };
+    let limit = networks.iter().map(|(_, _, network)| usual(&network.parameters().recurrent)).fold(0.0, f64::max);
+    let limit = if limit > 0.0 { limit } else { 1.0 };
     let maps = networks.iter().map(|(group, _, network)| (group.method.name().into(), grid(network))).collect();
     let weights = networks.iter().map(|(group, seed, network)| {
         let values = &network.parameters().recurrent;
         let mut histogram = Histogram::new(-limit, limit, BINS);
-        values.iter().filter(|&&w| w != 0.0).for_each(|&w| histogram.add(f64::from(w)));
+        values.iter().filter(|&&w| w != 0.0).for_each(|&w| histogram.add(f64::from(w).clamp(-limit, limit)));
         let silent = values.iter().filter(|&&w| w == 0.0).count();
         Weights { task: group.task, method: group.method, seed: *seed, histogram, silent }
     });
     Ok((maps, weights.collect()))
+}
+
+/// A magnitude that few weights exceed: a handful of large ones would leave no room for the others on an axis.
+fn usual(weights: &[f32]) -> f64 {
+    let mut sizes: Vec<f32> = weights.iter().map(|w| w.abs()).filter(|size| *size > 0.0).collect();
+    sizes.sort_unstable_by(f32::total_cmp);
+    let Some(&most) = sizes.last() else { return 0.0 };
+    let usual = 1.5 * sizes[(sizes.len() - 1) * 995 / 1000];
+    f64::from(most.min(usual))
 }
 
 /// W of a network for a map.
@@ -156,4 +171,18 @@ pub(super) fn grid(network: &Network) -> crate::analysis::BlockGrid {
         .map(|p| PopulationView { name: &p.name, start: p.neurons.start, end: p.neurons.end, sign: i8::from(p.sign) })
         .collect();
     block_grid(wiring.recurrent(), &network.parameters().recurrent, &populations, CELLS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_large_weights_do_not_set_the_axis() {
+        let mut weights = vec![-0.5f32; 1000];
+        assert_eq!(usual(&weights), 0.5);
+        weights.extend([8.0, 9.0]);
+        assert_eq!(usual(&weights), 0.75);
+        assert_eq!([usual(&[0.0, 0.0]), usual(&[])], [0.0; 2]);
+    }
 }

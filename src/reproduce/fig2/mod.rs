@@ -11,7 +11,7 @@ use daleian_kernels::Isa;
 use serde::Serialize;
 
 use super::csv_file::{self, write_text};
-use super::{Job, Measure, Outcome, PaperTask, Scale, Settings, Spread, Told, paper, run_all};
+use super::{Job, Measure, Outcome, PaperTask, Settings, Spread, Told, paper, run_all};
 use crate::analysis::draw::panels::panels;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -32,6 +32,8 @@ pub struct Fig2 {
 pub struct TaskResult {
     /// The task.
     pub task: &'static str,
+    /// Where our data come from, if the name of the task does not say it.
+    pub data: Option<String>,
     /// What its values are.
     pub measure: &'static str,
     /// A result a method.
@@ -83,15 +85,12 @@ impl Group {
 
     /// Reports of the runs that finished.
     fn reports(&self) -> impl Iterator<Item = &Report> {
-        self.runs.iter().filter_map(|(_, outcome)| match outcome {
-            Outcome::Finished(finished) => Some(&finished.report),
-            Outcome::Diverged { .. } => None,
-        })
+        self.runs.iter().filter_map(|(_, outcome)| outcome.report())
     }
 
     /// The network of the first run that finished, and its seed.
     fn first_network(&self) -> Result<Option<(u64, Network)>> {
-        let Some((job, _)) = self.runs.iter().find(|(_, outcome)| matches!(outcome, Outcome::Finished(_))) else {
+        let Some((job, _)) = self.runs.iter().find(|(_, outcome)| outcome.is_finished()) else {
             return Ok(None);
         };
         Ok(Some((job.config.seed, Network::load(job.folder.join(names::MODEL))?)))
@@ -114,6 +113,11 @@ impl Group {
     }
 }
 
+/// Where the data of a task come from, if its name does not say it.
+fn data_label(groups: &[Group]) -> Option<String> {
+    groups.iter().flat_map(|group| &group.runs).find_map(|(job, _)| job.config.task.data_label())
+}
+
 /// The runs of a task and a method.
 pub(super) fn jobs_of(settings: &Settings, task: PaperTask, method: Method) -> Result<Vec<Job>> {
     let seeds = settings.scale.seeds(task, method);
@@ -121,7 +125,7 @@ pub(super) fn jobs_of(settings: &Settings, task: PaperTask, method: Method) -> R
         .map(|seed| {
             let mut config = task.config()?;
             method.apply(&mut config);
-            settings.scale.apply(&mut config);
+            settings.scale.apply(task, &mut config);
             if let TaskSpec::Images { data, .. } = &mut config.task {
                 data.clone_from(&settings.data);
             }
@@ -166,11 +170,12 @@ pub fn fig2(
         settings.tasks.iter().copied().zip(groups.chunks(settings.methods.len())).collect();
 
     let result = Fig2 {
-        warning: settings.scale.warning(),
+        warning: settings.scale.warning(&settings.tasks),
         tasks: tasks
             .iter()
             .map(|(task, groups)| TaskResult {
                 task: task.name(),
+                data: data_label(groups),
                 measure: task.measure().key(),
                 methods: groups.iter().map(Group::result).collect(),
             })
@@ -180,7 +185,7 @@ pub fn fig2(
     let folder = settings.out.join("fig2");
     fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
     write_text(&folder.join("fig2.csv"), &csv_file::text(&entries::all(&tasks, &result, &weights)))?;
-    write_text(&folder.join("fig2.svg"), &panels(&figure::figure(&settings.scale, rows)))?;
+    write_text(&folder.join("fig2.svg"), &panels(&figure::figure(result.warning.as_deref(), rows)))?;
     write_text(&folder.join("report.md"), &text::report(settings, &tasks, &result))?;
     Ok(Some(result))
 }

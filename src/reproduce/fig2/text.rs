@@ -21,9 +21,10 @@ pub(super) fn report(settings: &Settings, tasks: &[(PaperTask, &[Group])], resul
          and worst leave out runs that diverged, and no others.\n"
     );
     for ((task, groups), task_result) in tasks.iter().zip(&result.tasks) {
-        out += &format!("\n## {}: {}\n\n", task.name(), task.measure().title().to_lowercase());
+        let head = task.titled(task_result.data.as_deref());
+        out += &format!("\n## {head}\n\n{} after the last epoch:\n\n", task.measure().title());
         out += &summary(*task, &task_result.methods);
-        out += "\nEvery run’s final value, in the order of seeds (ours from 1):\n\n";
+        out += "\nEvery run’s final value, in the order of seeds:\n\n";
         out += &every_run(*task, &task_result.methods);
         out += "\nSeconds a run, without pauses:\n\n";
         out += &times(&task_result.methods);
@@ -66,8 +67,14 @@ fn every_run(task: PaperTask, methods: &[MethodResult]) -> String {
         let values: Vec<String> = spread.values.iter().map(|&value| task.measure().text(value)).collect();
         if values.is_empty() { "–".into() } else { values.join(", ") }
     };
-    let rows = methods.iter().map(|method| vec![method.method.into(), list(&method.ours), list(&method.paper)]);
-    table(&["method", "ours", "paper"], rows)
+    let rows = methods.iter().map(|method| {
+        let seeds = match method.ours.values.len() {
+            1 => "1".into(),
+            count => format!("1 to {count}"),
+        };
+        vec![method.method.into(), seeds, list(&method.ours), list(&method.paper)]
+    });
+    table(&["method", "our seeds", "ours", "paper"], rows)
 }
 
 fn times(methods: &[MethodResult]) -> String {
@@ -94,6 +101,9 @@ fn differences(tasks: &[(PaperTask, &[Group])], mnist: bool, quick: bool) -> Str
          draws; under Adam torch’s sum moves up to twice as fast.",
         "`rectified` multiplies by the sign of the presynaptic neuron, the paper by the sign of each weight at the \
          start: the same, as no weight starts at 0.",
+        "`sign-parametrised` and `exponentiated-gradient` are no methods of the paper’s figure; their rates are \
+         rectified as those of `dale`, and the relative steps of the latter are scaled by `recurrent-factor`.",
+        "The wave is the one that the paper ran: one sine a channel, both channels to all neurons.",
         "Single precision like the paper’s, sums in another order.",
         "The paper’s times are of one GPU that is not named, ours of one thread a run.",
     ];

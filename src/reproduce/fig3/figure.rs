@@ -1,7 +1,7 @@
 //! The drawing of Figure 3: a row a task, and a row of theory.
 
-use super::super::numbers::over_runs;
-use super::super::{Scale, paper};
+use super::super::numbers::{Spread, over_runs};
+use super::super::paper;
 use super::{Group, RETRAINED, THEORY, error_name};
 use crate::analysis::draw::panels::{
     Content, Curves, Histograms, Key, Line, Mark, Outline, Panel, PanelFigure, PanelRow, Tint,
@@ -9,14 +9,14 @@ use crate::analysis::draw::panels::{
 use crate::analysis::tree_overlap::TheoryRow;
 use crate::constraint::prune::PruneMethod;
 
-pub(super) fn figure(scale: &Scale, groups: &[Group], theory: &[TheoryRow]) -> PanelFigure {
-    let mut notes: Vec<String> = scale.warning().into_iter().collect();
+pub(super) fn figure(warning: Option<&str>, groups: &[Group], theory: &[TheoryRow]) -> PanelFigure {
+    let mut notes: Vec<String> = warning.map(Into::into).into_iter().collect();
     notes.push(
         "After Fig. 3 of Balwani, Wang, Najafi, Choi, Science Advances 2025. Line: mean over networks; band: least to \
          greatest; broken line: the paper\u{2019}s mean, from its published arrays."
             .into(),
     );
-    let quick = if scale.is_quick() { " (quick)" } else { "" };
+    let quick = if warning.is_some() { " (quick)" } else { "" };
     let title = format!("Figure 3{quick}: pruning what Dale\u{2019}s backprop trained");
     PanelFigure { title, notes, rows: groups.iter().map(row).chain([tree(theory)]).collect() }
 }
@@ -33,8 +33,7 @@ fn legend(paper: &str, solid: &str, methods: usize) -> Vec<Key> {
 }
 
 fn row(group: &Group) -> PanelRow {
-    let data = group.retrained.iter().flatten().find_map(|(job, _)| job.config.task.data_label());
-    let data = data.map(|data| format!(" ({data})")).unwrap_or_default();
+    let data = group.trained.iter().find_map(|(job, _)| job.config.task.data_label());
     let density = paper::probabilities()[RETRAINED];
     let panel = |name: String, content| Panel { name, content };
     let outlines = group.tested.first().map(|tested| {
@@ -43,9 +42,15 @@ fn row(group: &Group) -> PanelRow {
     let histograms =
         Histograms { x: "Weight".into(), y: "Synapses in a bin".into(), outlines: outlines.unwrap_or_default() };
     let seed = group.tested.first().map_or(0, |tested| tested.seed);
+    let networks = match group.tested.len() {
+        1 => "1 network".into(),
+        count => format!("{count} networks"),
+    };
+    let mut legend = legend("paper, mean", "least to greatest network", 3);
+    legend.push(Key::new(Mark::Line, Tint::Grey, "before pruning, mean"));
     PanelRow {
-        name: format!("{}: {}{data}; {} networks", group.task.name(), group.task.paper_name(), group.tested.len()),
-        legend: legend("paper, mean", "least to greatest network", 3),
+        name: format!("{}; {networks}", group.task.titled(data.as_deref())),
+        legend,
         panels: vec![
             panel("Straight after pruning".into(), Content::Curves(errors(group))),
             panel(format!("Trained on from connection probability {density:.3}"), Content::Curves(recovery(group))),
@@ -67,11 +72,16 @@ fn errors(group: &Group) -> Curves {
         Line { tint, dashed: false, dots: true, points, band }
     });
     let y = error_name(group.task).into();
-    Curves { x: "Connection probability".into(), y, whole: false, lines: theirs.chain(ours).collect() }
+    Curves { x: "Connection probability".into(), y, whole: false, linear: false, lines: theirs.chain(ours).collect() }
 }
 
 /// Errors over epochs; epoch 0 is straight after pruning.
 fn recovery(group: &Group) -> Curves {
+    let last = group.retrained.iter().flatten().map(|(job, _)| job.config.epochs).max().unwrap_or(1);
+    let full = paper::probabilities().len() - 1;
+    let before = Spread::new(group.tested.iter().map(|tested| tested.errors[0][full]).collect()).mean;
+    let points = before.into_iter().flat_map(|error| [(0.0, error), (last as f64, error)]).collect();
+    let before = Line { tint: Tint::Grey, dashed: false, dots: false, points, band: Vec::new() };
     let lines = ways().map(|(way, _, tint)| {
         let runs: Vec<Vec<(f64, f64)>> = group.retrained[way]
             .iter()
@@ -84,7 +94,8 @@ fn recovery(group: &Group) -> Curves {
         let (points, band) = over_runs(&runs);
         Line { tint, dashed: false, dots: false, points, band }
     });
-    Curves { x: "Epoch".into(), y: error_name(group.task).into(), whole: true, lines: lines.collect() }
+    let lines = [before].into_iter().chain(lines).collect();
+    Curves { x: "Epoch".into(), y: error_name(group.task).into(), whole: true, linear: false, lines }
 }
 
 fn tree(theory: &[TheoryRow]) -> PanelRow {
@@ -103,7 +114,7 @@ fn tree(theory: &[TheoryRow]) -> PanelRow {
             ]
         });
         let (x, y) = ("Sparsity".into(), "Share of the tree that survives".into());
-        let content = Content::Curves(Curves { x, y, whole: false, lines: lines.collect() });
+        let content = Content::Curves(Curves { x, y, whole: false, linear: false, lines: lines.collect() });
         Panel { name: format!("n = {n}, {draws} matrices"), content }
     };
     PanelRow {

@@ -12,8 +12,9 @@ use daleian_kernels::Isa;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::csv_file::{self, Entry, write_text};
+use super::csv_file::{self, Entry, label, write_text};
 use super::fig2::jobs_of;
+use super::scale::part_of;
 use super::{Job, Outcome, PaperTask, PrunedStart, Settings, Spread, Told, paper, run_all};
 use crate::analysis::draw::panels::panels;
 use crate::analysis::tree_overlap::{TheoryRow, sparsities, theory};
@@ -37,12 +38,20 @@ pub struct Fig3 {
 pub struct TaskPruned {
     /// The task.
     pub task: &'static str,
+    /// Where our data come from, if the name of the task does not say it.
+    pub data: Option<String>,
     /// What its errors are.
     pub error: &'static str,
     /// The connection probability that networks were retrained from.
     pub retrained_from: f64,
+    /// The seeds of the networks.
+    pub seeds: Vec<u64>,
     /// Test errors of the networks before pruning.
     pub unpruned: Spread,
+    /// Seconds that their training took, each.
+    pub seconds: Spread,
+    /// Seconds of one run on the paper's GPU, where they are known.
+    pub paper_seconds: Option<f64>,
     /// A result a way of pruning.
     pub methods: Vec<PrunedResult>,
 }
@@ -56,12 +65,18 @@ pub struct PrunedResult {
     pub errors: Vec<Vec<f64>>,
     /// Their mean over networks and probabilities.
     pub mean: Option<f64>,
-    /// The paper's, where it pruned this way.
+    /// Their median.
+    pub median: Option<f64>,
+    /// The paper's mean, where it pruned this way.
     pub paper_mean: Option<f64>,
+    /// The paper's median.
+    pub paper_median: Option<f64>,
     /// Errors straight after pruning to `retrained_from`.
     pub at_once: Spread,
     /// Errors after training on with the synapses that were left.
     pub retrained: Spread,
+    /// Seconds that it took, each.
+    pub seconds: Spread,
 }
 
 /// Which of the paper's connection probabilities networks are retrained from (0.086, about 90 % sparse).
@@ -89,6 +104,9 @@ pub(super) struct Tested {
 /// A task with its networks and what became of them.
 pub(super) struct Group {
     pub task: PaperTask,
+    /// Runs of Dale's backprop, in the order of seeds. One that diverged has no network.
+    pub trained: Vec<(Job, Outcome)>,
+    /// The networks of the others.
     pub tested: Vec<Tested>,
     /// Runs from pruned networks, `[ways]`, in the order of seeds.
     pub retrained: Vec<Vec<(Job, Outcome)>>,
@@ -121,7 +139,7 @@ impl PaperTask {
 
 /// Prunes, tests and retrains what Dale's backprop trained (which is trained first where it is not there yet), and
 /// writes `fig3/fig3.svg`, `fig3/fig3.csv` and `fig3/report.md` into the folder of `settings`. `begin` hears of all
-/// runs of a stage before the first begins, `tell` how they go on. `None` if `stop` was set before all were over;
+/// runs before the first begins, `tell` how they go on (of none from a network that diverged). `None` if `stop` was set before all were over;
 /// called again, it goes on.
 ///
 /// # Errors
@@ -138,43 +156,53 @@ pub fn fig3(
     for &task in &settings.tasks {
         trained.extend(jobs_of(settings, task, Method::Dale)?);
     }
-    begin(&trained);
+    let again: Vec<Job> = PruneMethod::ALL
+        .iter()
+        .flat_map(|&method| trained.iter().map(move |job| retraining(settings, job, method)))
+        .collect();
+    begin(&[trained.as_slice(), &again].concat());
     let Some(outcomes) = run_all(&trained, isa, settings.threads, stop, tell)? else { return Ok(None) };
-    // a run that diverged has no network
-    let ends = trained.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Finished(_)));
-    let trained: Vec<Job> = ends.map(|(job, _)| job).collect();
+    let count = trained.len();
+    let trained: Vec<(Job, Outcome)> = trained.into_iter().zip(outcomes).collect();
 
-    let mut again = Vec::new();
-    for &method in &PruneMethod::ALL {
-        again.extend(trained.iter().map(|job| retraining(settings, job, method)));
-    }
-    begin(&again);
-    let Some(outcomes) = run_all(&again, isa, settings.threads, stop, tell)? else { return Ok(None) };
+    // a run that diverged has no network
+    let (places, again): (Vec<usize>, Vec<Job>) =
+        again.into_iter().enumerate().filter(|(place, _)| trained[place % count].1.is_finished()).unzip();
+    let later = |told: Told| tell(told.numbered(|job| count + places[job]));
+    let Some(outcomes) = run_all(&again, isa, settings.threads, stop, &later)? else { return Ok(None) };
     let runs: Vec<(Job, Outcome)> = again.into_iter().zip(outcomes).collect();
 
+    tell(Told::Doing("pruning and testing the networks"));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
     let pool = pool.map_err(|error| Error::setting("--threads", error))?;
+    let networks: Vec<&Job> = trained.iter().filter(|(_, outcome)| outcome.is_finished()).map(|(job, _)| job).collect();
     let tested = pool.install(|| {
-        trained
+        networks
             .par_iter()
             .map(|job| if stop.load(Ordering::Relaxed) { Ok(None) } else { test(job, isa).map(Some) })
             .collect::<Result<Option<Vec<_>>>>()
     })?;
     let Some(tested) = tested else { return Ok(None) };
-    let mut tested: Vec<(PaperTask, Tested)> = trained.iter().map(|job| job.task).zip(tested).collect();
+    let mut tested: Vec<(PaperTask, Tested)> = networks.iter().map(|job| job.task).zip(tested).collect();
     let mut groups = Vec::new();
     for &task in &settings.tasks {
         let of = |method: PruneMethod| {
             let ours = |job: &Job| job.task == task && job.start.as_ref().is_some_and(|start| start.method == method);
             runs.iter().filter(|(job, _)| ours(job)).cloned().collect()
         };
-        let own = tested.extract_if(.., |(other, _)| *other == task).map(|(_, tested)| tested).collect();
-        groups.push(Group { task, tested: own, retrained: PruneMethod::ALL.map(of).into() });
+        groups.push(Group {
+            task,
+            trained: trained.iter().filter(|(job, _)| job.task == task).cloned().collect(),
+            tested: tested.extract_if(.., |(other, _)| *other == task).map(|(_, tested)| tested).collect(),
+            retrained: PruneMethod::ALL.map(of).into(),
+        });
     }
+    tell(Told::Doing("overlap with the spanning tree"));
     let kept = |weights: &[f32], share: f64| keep_probabilities(weights, share * weights.len() as f64);
     let theory: Vec<TheoryRow> = pool
         .install(|| THEORY.iter().flat_map(|&(n, draws)| theory(n, &sparsities(), draws, THEORY_SEED, kept)).collect());
-    let result = Fig3 { warning: settings.scale.warning(), tasks: groups.iter().map(Group::result).collect() };
+    let result =
+        Fig3 { warning: settings.scale.warning(&settings.tasks), tasks: groups.iter().map(Group::result).collect() };
     write(settings, &groups, &theory, &result)?;
     Ok(Some(result))
 }
@@ -183,14 +211,13 @@ fn write(settings: &Settings, groups: &[Group], theory: &[TheoryRow], result: &F
     let folder = settings.out.join("fig3");
     fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
     write_text(&folder.join("fig3.csv"), &csv_file::text(&entries(groups, theory, result)))?;
-    write_text(&folder.join("fig3.svg"), &panels(&figure::figure(&settings.scale, groups, theory)))?;
+    write_text(&folder.join("fig3.svg"), &panels(&figure::figure(result.warning.as_deref(), groups, theory)))?;
     write_text(&folder.join("report.md"), &text::report(settings, groups, theory, result))
 }
 
 /// The run that goes on from `job`'s network, pruned.
 fn retraining(settings: &Settings, job: &Job, method: PruneMethod) -> Job {
-    let share = settings.scale.epochs;
-    let epochs = ((job.task.retraining_epochs() as f64 * share).round() as usize).max(1);
+    let epochs = part_of(job.task.retraining_epochs(), settings.scale.part(job.task).epochs);
     let config = RunConfig { epochs, name: format!("{}-{}", job.config.name, method.name()), ..job.config.clone() };
     let start = PrunedStart {
         model: job.folder.join(names::MODEL),
@@ -233,23 +260,28 @@ impl Group {
         let full = paper::probabilities().len() - 1;
         let methods = PruneMethod::ALL.iter().enumerate().map(|(way, &method)| {
             let errors: Vec<Vec<f64>> = self.tested.iter().map(|tested| tested.errors[way].clone()).collect();
-            let last = |(_, outcome): &(Job, Outcome)| match outcome {
-                Outcome::Finished(finished) => finished.report.test_loss,
-                Outcome::Diverged { .. } => f64::NAN,
-            };
+            let (all, theirs) = (Spread::new(errors.concat()), Spread::new(self.task.paper_errors(method).concat()));
+            let last = |(_, outcome): &(Job, Outcome)| outcome.report().map_or(f64::NAN, |report| report.test_loss);
             PrunedResult {
                 pruning: method.name(),
-                mean: Spread::new(errors.concat()).mean,
-                paper_mean: Spread::new(self.task.paper_errors(method).concat()).mean,
+                mean: all.mean,
+                median: all.median,
+                paper_mean: theirs.mean,
+                paper_median: theirs.median,
                 at_once: Spread::new(errors.iter().map(|errors| errors[RETRAINED]).collect()),
                 retrained: Spread::new(self.retrained[way].iter().map(last).collect()),
+                seconds: seconds(&self.retrained[way]),
                 errors,
             }
         });
         TaskPruned {
             task: self.task.name(),
+            data: self.trained.iter().find_map(|(job, _)| job.config.task.data_label()),
             error: error_name(self.task),
             retrained_from: paper::probabilities()[RETRAINED],
+            seeds: self.tested.iter().map(|tested| tested.seed).collect(),
+            seconds: seconds(&self.trained),
+            paper_seconds: self.task.paper_seconds(Method::Dale),
             // nothing is taken away at connection probability 1
             unpruned: Spread::new(self.tested.iter().map(|tested| tested.errors[0][full]).collect()),
             methods: methods.collect(),
@@ -257,11 +289,22 @@ impl Group {
     }
 }
 
+/// Seconds of each run that finished.
+fn seconds(runs: &[(Job, Outcome)]) -> Spread {
+    Spread::new(runs.iter().filter_map(|(_, outcome)| outcome.report()).map(|report| report.seconds).collect())
+}
+
 /// Every number of the figure, one a row.
 fn entries(groups: &[Group], theory: &[TheoryRow], result: &Fig3) -> Vec<Entry> {
     let mut out = Vec::new();
     for (group, task) in groups.iter().zip(&result.tasks) {
         let entry = Entry { figure: "fig3", task: task.task, method: "dale", ..Entry::default() };
+        for (job, outcome) in &group.trained {
+            times(&mut out, &Entry { source: "ours", ..entry.clone() }, job, outcome);
+        }
+        if let Some(value) = task.paper_seconds {
+            out.push(Entry { panel: "time", source: "paper", metric: "seconds", value, ..entry.clone() });
+        }
         for (way, (&method, result)) in PruneMethod::ALL.iter().zip(&task.methods).enumerate() {
             let entry = Entry { pruning: method.name(), source: "ours", ..entry.clone() };
             let theirs = (1..).zip(group.task.paper_errors(method)).map(|(seed, errors)| ("paper", seed, errors));
@@ -272,12 +315,20 @@ fn entries(groups: &[Group], theory: &[TheoryRow], result: &Fig3) -> Vec<Entry> 
                     out.push(Entry { metric: "test_loss", value, ..entry });
                 }
             }
-            for (source, mean) in [("ours", result.mean), ("paper", result.paper_mean)] {
-                if let Some(value) = mean {
-                    out.push(Entry { panel: "summary", source, metric: "test_loss_mean", value, ..entry.clone() });
+            for (source, metric, value) in [
+                ("ours", "test_loss_mean", result.mean),
+                ("ours", "test_loss_median", result.median),
+                ("paper", "test_loss_mean", result.paper_mean),
+                ("paper", "test_loss_median", result.paper_median),
+                ("ours", "retrained_test_loss_mean", result.retrained.mean),
+                ("ours", "retrained_test_loss_median", result.retrained.median),
+            ] {
+                if let Some(value) = value {
+                    out.push(Entry { panel: "summary", source, metric, value, ..entry.clone() });
                 }
             }
             for (job, outcome) in &group.retrained[way] {
+                times(&mut out, &entry, job, outcome);
                 for row in outcome.rows() {
                     let (seed, epoch) = (Some(job.config.seed), Some(row.epoch));
                     let entry = Entry { panel: "recovery", seed, epoch, ..entry.clone() };
@@ -293,6 +344,9 @@ fn entries(groups: &[Group], theory: &[TheoryRow], result: &Fig3) -> Vec<Entry> 
             }
         }
     }
+    for task in &result.tasks {
+        label(&mut out, task.task, task.data.as_deref());
+    }
     for row in theory {
         let task = ["theory-n10", "theory-n50", "theory-n100", "theory-n1000"]
             [THEORY.iter().position(|&(n, _)| n == row.n).unwrap_or_default()];
@@ -303,4 +357,11 @@ fn entries(groups: &[Group], theory: &[TheoryRow], result: &Fig3) -> Vec<Entry> 
         }
     }
     out
+}
+
+fn times(out: &mut Vec<Entry>, entry: &Entry, job: &Job, outcome: &Outcome) {
+    if let Some(report) = outcome.report() {
+        let entry = Entry { panel: "time", seed: Some(job.config.seed), ..entry.clone() };
+        out.push(Entry { metric: "seconds", value: report.seconds, ..entry });
+    }
 }

@@ -112,7 +112,7 @@ impl Images {
 pub(super) fn source(folder: Option<&Path>) -> String {
     match folder {
         Some(folder) => format!("IDX files from {}", folder.display()),
-        None => "drawn digits".into(),
+        None => "drawn digits, not MNIST".into(),
     }
 }
 

@@ -292,7 +292,7 @@ fn where_images_come_from_is_said() {
     use crate::task::TaskSpec;
     let spec = |data: &str| -> TaskSpec { toml::from_str(&format!("kind = 'images'\nby = 'pixels'\n{data}")).unwrap() };
     assert_eq!(spec("").data_label().unwrap(), DRAW.source());
-    assert_eq!(DRAW.source(), "drawn digits");
+    assert_eq!(DRAW.source(), "drawn digits, not MNIST");
     let files = spec("data = 'mnist'");
     assert_eq!(files.data_label().unwrap(), "IDX files from mnist");
     assert_eq!(files.path(), Some(Path::new("mnist")));

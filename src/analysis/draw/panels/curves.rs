@@ -20,7 +20,7 @@ pub struct Line {
     pub band: Vec<(f64, f64, f64)>,
 }
 
-/// Lines over one axis; the values on a logarithmic axis where they are above 0 and span more than tenfold.
+/// Lines over one axis; the values on a logarithmic axis where they are above 0 and span more than tenfold, if they may.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Curves {
     /// Name and unit of the x axis.
@@ -29,6 +29,8 @@ pub struct Curves {
     pub y: String,
     /// Whether x only takes whole numbers.
     pub whole: bool,
+    /// Whether the values keep an axis that is not logarithmic, as shares do.
+    pub linear: bool,
     /// The lines; the last is drawn on top.
     pub lines: Vec<Line>,
 }
@@ -42,9 +44,10 @@ impl Curves {
         let x = if self.whole { Scale::whole(least, most) } else { Scale::linear(least, most) };
         let bands = || self.lines.iter().flat_map(|line| line.band.iter().flat_map(|&(_, low, high)| [low, high]));
         // The lines decide for a logarithm: a band may well reach to 0.
-        let mut y = Scale::around(finite().map(|point| point.1));
-        let with_bands =
-            Scale::around(finite().map(|point| point.1).chain(bands().filter(|v| !y.is_log() || *v > 0.0)));
+        let ys = || finite().map(|point| point.1);
+        let mut y = if self.linear { Scale::linear_around(ys()) } else { Scale::around(ys()) };
+        let all = || ys().chain(bands().filter(|v| !y.is_log() || *v > 0.0));
+        let with_bands = if self.linear { Scale::linear_around(all()) } else { Scale::around(all()) };
         if with_bands.is_log() == y.is_log() {
             y = with_bands;
         }

@@ -18,27 +18,34 @@ pub struct Strip {
     pub theirs: Vec<f64>,
 }
 
-/// Strips of dots on one axis; logarithmic where all values are above 0 and span more than tenfold.
+/// Strips of dots on one axis; logarithmic where all values are above 0 and span more than tenfold, if they may.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dots {
     /// Name and unit of the values.
     pub value: String,
+    /// Whether the values keep an axis that is not logarithmic, as shares do.
+    pub linear: bool,
     /// The strips, top to bottom.
     pub strips: Vec<Strip>,
 }
 
 const RADIUS: f64 = 3.2;
+/// Names are broken where they are wider than this.
+const NAME: f64 = 90.0;
+const LINE: f64 = 13.0;
 /// Dots stand in so many rows, so that equal values are seen.
 const ROWS: usize = 4;
 
 impl Dots {
     pub(super) fn draw(&self, canvas: &mut Canvas, rect: Rect) {
-        let names = self.strips.iter().map(|strip| style::width(&strip.name, style::LABEL)).fold(0.0, f64::max);
-        let names = names.min(120.0) + 14.0;
+        let lines: Vec<Vec<String>> =
+            self.strips.iter().map(|strip| style::lines(&strip.name, style::LABEL, NAME)).collect();
+        let names = lines.iter().flatten().map(|line| style::width(line, style::LABEL)).fold(0.0, f64::max) + 14.0;
         let outer = framed(rect);
         let inside = Rect { x: rect.x + names, w: (rect.right() - rect.x - names - 12.0).max(40.0), ..outer };
         let values = || self.strips.iter().flat_map(|strip| strip.ours.iter().chain(&strip.theirs).copied());
-        let frame = Frame { rect: inside, x: Scale::around(values()), y: Scale::linear(0.0, 1.0) };
+        let x = if self.linear { Scale::linear_around(values()) } else { Scale::around(values()) };
+        let frame = Frame { rect: inside, x, y: Scale::linear(0.0, 1.0) };
         let bottom = inside.bottom();
         frame.x_grid(canvas);
         frame.x_axis(canvas, Some(&self.value));
@@ -49,8 +56,10 @@ impl Dots {
         let height = inside.h / self.strips.len().max(1) as f64;
         for (i, strip) in self.strips.iter().enumerate() {
             let top = inside.y + i as f64 * height;
-            let name = style::fit(&strip.name, style::LABEL, names - 12.0);
-            canvas.text(&name, (inside.x - 8.0, top + height / 2.0), Font::new(style::LABEL).at(At::Right));
+            for (line, text) in lines[i].iter().enumerate() {
+                let y = top + height / 2.0 + (line as f64 - (lines[i].len() - 1) as f64 / 2.0) * LINE;
+                canvas.text(text, (inside.x - 8.0, y), Font::new(style::LABEL).at(At::Right));
+            }
             if i > 0 {
                 canvas.line([(inside.x, top), (inside.right(), top)], style::PALE, style::HAIR);
             }
@@ -64,9 +73,10 @@ impl Dots {
 fn series(canvas: &mut Canvas, frame: &Frame, values: &[f64], (middle, spread): (f64, f64), tint: Tint, filled: bool) {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
+    let rows = sorted.len().clamp(1, ROWS);
     for (i, &value) in sorted.iter().enumerate() {
         let Some((x, _)) = frame.place(value, 0.0) else { continue };
-        let shift = (i % ROWS) as f64 / (ROWS - 1) as f64 - 0.5;
+        let shift = ((i % rows) as f64 - (rows - 1) as f64 / 2.0) / (ROWS - 1) as f64;
         let place = (x, middle + shift * spread * 0.8);
         canvas.dot(place, RADIUS, tint.color());
         if !filled {

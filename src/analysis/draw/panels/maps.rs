@@ -6,18 +6,17 @@ use super::super::style::{self, ColorMap};
 use super::super::weight_maps::scale;
 use crate::analysis::BlockGrid;
 
-/// Weight matrices under their names, at most three a row.
+/// Weight matrices under their names, at most three a row, and the bar of their colours behind the last.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Maps {
     /// Name and grid of each.
     pub maps: Vec<(String, BlockGrid)>,
 }
 
-/// Beside the maps, for the bar of colours.
-const BAR: f64 = 104.0;
 const LEFT: f64 = 20.0;
 const BELOW: f64 = 18.0;
-const NAME: f64 = 16.0;
+/// A line of a name.
+const LINE: f64 = 12.0;
 const GAP: f64 = 8.0;
 
 impl Maps {
@@ -30,32 +29,35 @@ impl Maps {
         let named: Vec<(&str, &BlockGrid)> = self.maps.iter().map(|(name, grid)| (name.as_str(), grid)).collect();
         let (limit, cut) = scale(&named);
         let map = ColorMap::Diverging { limit };
-        let columns = match self.maps.len() {
-            1 => 1,
-            2..=4 => 2,
-            _ => 3,
+        let columns = if self.maps.len() < 4 { 2 } else { 3 };
+        let rows = (self.maps.len() + 1).div_ceil(columns);
+        let width = (rect.w - LEFT - GAP * (columns - 1) as f64) / columns as f64;
+        let names: Vec<Vec<String>> = named.iter().map(|(name, _)| style::lines(name, style::NOTE, width)).collect();
+        let head = names.iter().map(Vec::len).max().unwrap_or(0) as f64 * LINE + 4.0;
+        let side = width.min((rect.h - BELOW) / rows as f64 - head - 4.0).max(20.0);
+        let place = |i: usize| Rect {
+            x: rect.x + LEFT + (i % columns) as f64 * (width + GAP),
+            y: rect.y + (i / columns) as f64 * (head + side + 4.0) + head,
+            w: side,
+            h: side,
         };
-        let rows = self.maps.len().div_ceil(columns);
-        let width = (rect.w - LEFT - BAR - GAP * (columns - 1) as f64) / columns as f64;
-        let height = (rect.h - BELOW) / rows as f64 - NAME - 4.0;
-        let side = width.min(height).max(20.0);
-        for (i, (name, grid)) in self.maps.iter().enumerate() {
-            let (row, column) = (i / columns, i % columns);
-            let x = rect.x + LEFT + column as f64 * (side + GAP);
-            let y = rect.y + NAME + row as f64 * (side + NAME + 4.0);
-            let place = Rect { x, y, w: side, h: side };
+        for (i, ((_, grid), name)) in named.iter().zip(&names).enumerate() {
+            let place = place(i);
             let cells = grid.cells();
             canvas.cells(place, (cells, cells), map, |row, col| grid.mean_of_pairs(row, col));
             boundaries(canvas, place, &grid.populations, cells);
             canvas.outline(place, style::INK, style::SPINE);
-            canvas.text(&style::fit(name, style::NOTE, side), (x, y - 8.0), Font::new(style::NOTE));
+            for (line, text) in name.iter().rev().enumerate() {
+                let y = place.y - 8.0 - line as f64 * LINE;
+                canvas.text(text, (place.x, y), Font::new(style::NOTE));
+            }
         }
-        let across = columns as f64 * (side + GAP) - GAP;
-        let down = rows as f64 * (side + NAME + 4.0);
+        let across = columns as f64 * (width + GAP) - GAP;
+        let down = rows as f64 * (head + side + 4.0);
         let font = Font::new(style::AXIS_TITLE).at(At::Center);
         canvas.text("Presynaptic neuron", (rect.x + LEFT + across / 2.0, rect.y + down + 10.0), font);
-        canvas.text("Postsynaptic neuron", (rect.x + 8.0, rect.y + NAME + (down - NAME) / 2.0), font.turned());
-        let bar = Rect { x: rect.x + LEFT + across + 10.0, y: rect.y + NAME, w: 10.0, h: (down - NAME).min(150.0) };
-        color_bar(canvas, bar, map, "Weight", cut);
+        canvas.text("Postsynaptic neuron", (rect.x + 8.0, rect.y + head + (down - head) / 2.0), font.turned());
+        let bar = place(self.maps.len());
+        color_bar(canvas, Rect { x: bar.x + GAP, w: 10.0, ..bar }, map, "Weight", cut);
     }
 }

@@ -20,6 +20,7 @@ fn every_kind(points: &[(f64, f64)], histogram: Histogram) -> PanelFigure {
         x: "Epoch".into(),
         y: "Mean squared error".into(),
         whole: true,
+        linear: false,
         lines: vec![line(points), Line { dashed: true, ..line(points) }],
     };
     let strip = Strip { name: "dale".into(), tint: Tint::Series(2), ours: values.clone(), theirs: values };
@@ -34,7 +35,7 @@ fn every_kind(points: &[(f64, f64)], histogram: Histogram) -> PanelFigure {
                 outlines: vec![Outline { tint: Tint::Grey, histogram }],
             }),
         ),
-        panel("Final", Content::Dots(Dots { value: "Test MSE".into(), strips: vec![strip] })),
+        panel("Final", Content::Dots(Dots { value: "Test MSE".into(), linear: false, strips: vec![strip] })),
     ];
     let marks = [Mark::Line, Mark::Dashed, Mark::Band, Mark::Dot, Mark::Ring, Mark::Stroke];
     let legend = marks.map(|mark| Key::new(mark, Tint::Series(1), format!("{mark:?}"))).to_vec();
