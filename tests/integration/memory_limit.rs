@@ -281,7 +281,7 @@ fn a_limit_that_cannot_be_met_leaves_nothing_behind() {
     for words in ["train own.toml --out run", "train own.toml --dry-run"] {
         let answer = place.typed(&format!("{words} --memory-limit 1MiB"));
         let message = answer.message(2);
-        assert!(message.contains("`--memory-limit`: 1 MiB, but at least 9 MiB would be needed"), "{answer:?}");
+        assert!(message.contains("`--memory-limit`: 1 MiB, but at least 12 MiB would be needed"), "{answer:?}");
     }
     for size in ["0", "4Gib.", "-1GiB", "much", "GiB", "1,5GiB"] {
         let answer = place.typed(&format!("train own.toml --out run --memory-limit={size}"));
