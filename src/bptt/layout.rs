@@ -98,3 +98,41 @@ impl Layout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn width(neurons: usize, synapses: usize, lanes: usize) -> Option<usize> {
+        match Layout::of(neurons, synapses, lanes) {
+            Layout::Rows => None,
+            Layout::Tiles { width, blocks } => {
+                assert!(blocks > 0 && blocks.is_multiple_of(rayon::current_num_threads()));
+                Some(width)
+            }
+        }
+    }
+
+    #[test]
+    fn widths_by_hand() {
+        // 32 KiB of states are near; so are 92 KiB; rows of 15 synapses are too short for tiles
+        assert_eq!(width(128, 128 * 128, 64), None);
+        assert_eq!(width(1440, 72 * 1440, 16), None);
+        assert_eq!(width(16_384, 15 * 16_384, 16), None);
+        // 72 synapses a row are 12 in 240 columns: 60 KiB with 64 lanes, too wide for the first level at 1.5 of 128
+        assert_eq!(width(1440, 72 * 1440, 64), Some(360));
+        // 205 a row are 12 in 240 columns; 256 are 32 KiB with 32 lanes
+        assert_eq!(width(4096, 205 * 4096, 32), Some(256));
+        // 164 a row are 20 in 1,999 columns: 9 tiles
+        assert_eq!(width(16_384, 164 * 16_384, 16), Some(1821));
+        // no wider than 8,192 columns: 17 tiles
+        assert_eq!(width(139_000, 109 * 139_000, 16), Some(8177));
+        assert_eq!(width(usize::MAX >> 40, usize::MAX >> 40, 64), None);
+    }
+
+    #[test]
+    fn no_wider_than_the_matrix() {
+        assert_eq!(width(2000, 16 * 2000, 16), None);
+        assert_eq!(Layout::of(0, 0, 0), Layout::Rows);
+    }
+}
