@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::sides::{connectome, median, random};
 use super::{Cell, Roof, roof_of};
-use crate::bptt::{Layout, cut};
+use crate::bptt::{Layout, widest};
 use crate::sparse::{Tiles, Transposed};
 
 /// How fast a kernel runs.
@@ -31,26 +31,23 @@ pub struct KernelRate {
     pub cache: &'static str,
 }
 
-/// The rates of the three kernels on the widest tile of `cell`, in the layout that training chooses, each measured for about `seconds`.
+/// The rates of the three kernels on the widest tile of `cell`, in the layout that training chooses, each measured for
+/// about `seconds`.
 pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [KernelRate; 3] {
     let n = cell.neurons;
-    let lanes = cut(cell.neurons, cell.lanes).iter().map(|tile| tile.stored).max().expect("at least one lane");
+    let lanes = widest(n, cell.lanes);
     let connectome = connectome(n, cell.density);
     let pattern = &**connectome.pattern();
     let layout = Layout::of(n, pattern.nnz(), lanes);
     // as training calls it: several time steps in one pass over the entries
     let steps = steps_per_pass(layout.columns(n), lanes);
-    let transposed = Transposed::new(pattern);
     let numbers = |count, index| Aligned::from(random(count, index));
     let weights = numbers(pattern.nnz(), 0);
-    let mut transposed_weights = Aligned::zeros(pattern.nnz());
-    transposed.carry(&weights, &mut transposed_weights);
-    let bias = numbers(n, 1);
     let states: Vec<Aligned> = (0..steps as u32).map(|t| numbers(n * lanes, 2 + t)).collect();
     let deltas: Vec<Aligned> = (0..steps as u32).map(|t| numbers(n * lanes, 10 + t)).collect();
-    let (mut out, mut in_place) = (Aligned::zeros(n * lanes), numbers(n * lanes, 20));
+    let mut out = Aligned::zeros(n * lanes);
     let mut sums = Aligned::zeros(pattern.nnz());
-    let (rows, activation) = (0..n, Activation::Identity);
+    let rows = 0..n;
     let rate = |name, steps: usize, run: &mut dyn FnMut()| {
         let flops = (2 * pattern.nnz() * lanes * steps) as f64;
         let gflops = flops / time(seconds, run) / 1e9;
@@ -68,6 +65,10 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
         let third = rate("gradient", steps, &mut || tiles.gradient(isa, lanes, &rows, &pairs, &mut sums));
         return [first, second, third];
     }
+    let transposed = Transposed::new(pattern);
+    let mut transposed_weights = Aligned::zeros(pattern.nnz());
+    transposed.carry(&weights, &mut transposed_weights);
+    let (bias, mut in_place, activation) = (numbers(n, 1), numbers(n * lanes, 20), Activation::Identity);
     let recurrent = Product::Of(Operand { pattern, values: &weights, states: &states[0] });
     let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
     let first = rate("forward", 1, &mut || forward(isa, &call, &mut out, None));

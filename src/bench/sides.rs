@@ -96,21 +96,9 @@ impl Sides {
     /// # Errors
     /// [`Error::Setting`] with the bytes needed if the cell does not fit in the memory that is free.
     pub fn new(cell: Cell, isa: Isa) -> Result<Self> {
-        check_memory(&cell)?;
-        Self::make(cell, isa, dense_bytes(&cell) <= DENSE_BYTES)
-    }
-
-    /// The sparse side alone.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn new_sparse(cell: Cell, isa: Isa) -> Result<Self> {
-        check_memory(&cell)?;
-        Self::make(cell, isa, false)
-    }
-
-    fn make(cell: Cell, isa: Isa, with_dense: bool) -> Result<Self> {
         let Cell { neurons, density, lanes, steps } = cell;
+        check_memory(&cell)?;
+        let with_dense = dense_bytes(&cell) <= DENSE_BYTES;
         let spec = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
         let input = (CHANNELS, InputSpec { blocks: Blocks::Dense });
         let readout = (OUTPUTS, ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Identity });

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::plan::cut;
+use super::plan::widest;
 use crate::network::Wiring;
 
 /// How W is laid out.
@@ -44,8 +44,7 @@ impl Layout {
     /// The layout for training `wiring` on batches of `batch` samples.
     pub fn choose(wiring: &Wiring, batch: usize) -> Self {
         let neurons = wiring.neurons();
-        let lanes = cut(neurons, batch).iter().map(|tile| tile.stored).max().unwrap_or(0);
-        Self::of(neurons, wiring.recurrent().nnz(), lanes)
+        Self::of(neurons, wiring.recurrent().nnz(), widest(neurons, batch))
     }
 
     /// The layout for so many neurons and synapses, and tiles of up to `lanes` lanes.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
-pub use plan::{Lanes, Plan, PlanSummary, cut};
+pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
 pub use storage::{Segments, Storage};
 pub use tile::Tile;
 

@@ -152,6 +152,11 @@ pub fn cut(neurons: usize, batch: usize) -> Vec<Lanes> {
         .collect()
 }
 
+/// Lanes stored of the widest tile of such a batch; 0 of an empty one.
+pub fn widest(neurons: usize, batch: usize) -> usize {
+    cut(neurons, batch).iter().map(|tile| tile.stored).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

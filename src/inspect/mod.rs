@@ -14,7 +14,6 @@ use crate::bench::caches;
 use crate::bptt::{Plan, PlanSummary, Storage};
 use crate::error::{Error, Result};
 use crate::network::Wiring;
-use crate::sparse::Transposed;
 use crate::task::Data;
 use crate::train::{MemoryEstimate, RunConfig, check_shapes};
 
@@ -132,9 +131,8 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
 }
 
 fn training_on(config: &RunConfig, wiring: &Wiring, data: &Data) -> Training {
-    let transposed = Transposed::new(wiring.recurrent());
     let storage = Storage::whole(wiring, config.batch, data.train().steps());
-    let plan = Plan::new(wiring, Some(transposed.pattern()), Some(storage), config.batch).summary(wiring);
+    let plan = Plan::new(wiring, None, Some(storage), config.batch).summary(wiring);
     let cache = caches().into_iter().find(|cache| plan.state_bytes <= cache.bytes);
     Training {
         batch: config.batch,

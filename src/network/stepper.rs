@@ -91,8 +91,8 @@ impl Stepper<'_> {
     ///
     /// The bits do not depend on the number of threads. With several lanes they are those of training, but where that takes
     /// W in tiles; then, as with one lane, sums have another order, and results agree to rounding. One lane adds in another
-    /// order again where few neurons are active (which is decided from the share of rates that are not 0). The parameters are taken to be finite: where the columns of silent
-    /// neurons are passed over, 0 · ∞ is not seen.
+    /// order again where few neurons are active (which is decided from the share of rates that are not 0). The parameters are
+    /// taken to be finite: where the columns of silent neurons are passed over, 0 · ∞ is not seen.
     ///
     /// # Panics
     /// If `input` has another size or `state` was made by a network of another size.

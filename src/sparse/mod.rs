@@ -1,6 +1,5 @@
 //! Sparse structure without biology: patterns, their transposed index, partitions balanced by entries, tiles of
-//! columns; building them
-//! from edges, sharing them with `sprs`.
+//! columns; building them from edges, sharing them with `sprs`.
 
 mod edges;
 mod interop;

@@ -1,5 +1,7 @@
 //! A matrix in tiles of columns, its rows cut into blocks for threads, and its values carried into that order and back.
 
+use std::ops::Range;
+
 use daleian_kernels::{Aligned, Isa, MAX_TILE, Outer, Tiled, tiled_gradient, tiled_product};
 
 use super::{Partition, Pattern};
@@ -51,11 +53,6 @@ impl Tiles {
         &self.tiled
     }
 
-    /// Memory that this takes.
-    pub fn bytes(&self) -> usize {
-        self.tiled.bytes() + size_of_val(self.blocks.bounds()) + size_of_val(self.tiles.bounds())
-    }
-
     /// The block that starts with `row`; where there is none, the number of blocks.
     fn block(&self, row: usize) -> usize {
         self.blocks.bounds().partition_point(|&start| start < row)
@@ -72,8 +69,7 @@ impl Tiles {
     /// # Panics
     /// If a length does not fit, or this was made [transposed](Self::transposed).
     pub fn carry(&self, values: &[f32], out: &mut [f32]) {
-        let work = |block, out: &mut [f32]| self.tiled.carry(block, values, out);
-        self.each_block([out], |_, row| self.entry(row), |block, [out]| work(block, out));
+        self.each_block(out, |block, out| self.tiled.carry(block, values, out));
     }
 
     /// The way back.
@@ -81,8 +77,7 @@ impl Tiles {
     /// # Panics
     /// As [`carry`](Self::carry).
     pub fn carry_back(&self, values: &[f32], out: &mut [f32]) {
-        let work = |block, out: &mut [f32]| self.tiled.carry_back(block, values, out);
-        self.each_block([out], |_, row| self.entry(row), |block, [out]| work(block, out));
+        self.each_block(out, |block, out| self.tiled.carry_back(block, values, out));
     }
 
     /// Takes the values of `original`, of which this is the transposed, over into the order of the tiles, on all threads.
@@ -102,13 +97,9 @@ impl Tiles {
         });
     }
 
-    fn each_block<const K: usize>(
-        &self,
-        outputs: [&mut [f32]; K],
-        cut: impl Fn(usize, usize) -> usize + Sync,
-        work: impl Fn(usize, [&mut [f32]; K]) + Sync,
-    ) {
-        self.blocks.for_each(outputs, &cut, &|rows, outputs| work(self.block(rows.start), outputs));
+    /// Calls `work(block, out)` for every block, on all threads; `out` are its entries.
+    fn each_block(&self, out: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync) {
+        self.blocks.for_each([out], &|_, row| self.entry(row), &|rows, [out]| work(self.block(rows.start), out));
     }
 
     /// `out = W states` for rows that are whole blocks: see [`tiled_product`].
@@ -119,7 +110,7 @@ impl Tiles {
         &self,
         isa: Isa,
         lanes: usize,
-        rows: &std::ops::Range<usize>,
+        rows: &Range<usize>,
         values: &Aligned,
         states: &[f32],
         out: &mut [f32],
@@ -131,14 +122,7 @@ impl Tiles {
     ///
     /// # Panics
     /// If a shape does not fit.
-    pub fn gradient(
-        &self,
-        isa: Isa,
-        lanes: usize,
-        rows: &std::ops::Range<usize>,
-        steps: &[Outer],
-        gradient: &mut [f32],
-    ) {
+    pub fn gradient(&self, isa: Isa, lanes: usize, rows: &Range<usize>, steps: &[Outer], gradient: &mut [f32]) {
         tiled_gradient(isa, rows, lanes, &self.tiled, steps, gradient);
     }
 }

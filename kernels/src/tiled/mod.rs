@@ -229,19 +229,6 @@ impl Tiled {
         self.places.len()
     }
 
-    /// Memory that this takes.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&self.bounds[..])
-            + size_of_val(&self.entries[..])
-            + size_of_val(&self.parts[..])
-            + size_of_val(&self.runs[..])
-            + size_of_val(&self.places[..])
-            + size_of_val(&self.starts[..])
-            + size_of_val(&self.columns[..])
-            + size_of_val(&self.absent[..])
-            + size_of_val(&self.absent_from[..])
-    }
-
     /// Blocks of rows.
     pub fn blocks(&self) -> usize {
         self.bounds.len() - 1
@@ -371,7 +358,7 @@ impl Tiled {
 }
 
 /// How many segments the rows of `pattern` have in tiles of `width` columns.
-pub fn segments(pattern: &Pattern, width: usize) -> usize {
+fn segments(pattern: &Pattern, width: usize) -> usize {
     let of_row = |row| {
         let tile = |col: u32| col as usize / width;
         pattern.row(row).chunk_by(|&a, &b| tile(a) == tile(b)).count()
