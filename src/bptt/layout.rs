@@ -29,16 +29,16 @@ const NEAR: usize = 96 << 10;
 const FIRST_LEVEL: usize = 32 << 10;
 /// Columns of a tile at most: 16 lanes of them are 512 KiB.
 const WIDEST: usize = 8192;
-/// Synapses that a row should have in a tile of the first level, on average.
-const ENTRIES: usize = 12;
-/// Synapses that a row should have in a tile of the second level: it is wider in any case.
-const MORE_ENTRIES: usize = 20;
-/// Synapses a row below which tiles cannot pay.
-const FEWEST: usize = 16;
-/// Rows of a block at least: so many segments of a tile that runs of equal length are long.
-const BLOCK: usize = 512;
+/// Synapses that a row should have in a tile, on average: with fewer, loading and storing its sum takes too much.
+const ENTRIES: usize = 10;
+/// Synapses a row below which tiles cannot pay: fewer than two tiles' worth.
+const FEWEST: usize = 2 * ENTRIES;
 /// How often a block should use the states of a tile that it has loaded.
-const USES: usize = 16;
+const USES: usize = 27;
+/// Rows of a block at least, so that runs of segments of equal length are long.
+const FEWEST_ROWS: usize = 512;
+/// Rows of a block at most, so that their δ stay near too: 16 lanes of them are 1 MiB.
+const MOST_ROWS: usize = 16_384;
 
 impl Layout {
     /// The layout for training `wiring` on batches of `batch` samples.
@@ -55,17 +55,9 @@ impl Layout {
         }
         // columns in which a row has so many synapses on average
         let columns = |entries: usize| (entries * neurons).div_ceil(synapses.div_ceil(neurons));
-        let near = FIRST_LEVEL / row;
-        let width = if columns(ENTRIES) <= near + near / 2 {
-            near.max(columns(ENTRIES))
-        } else {
-            columns(MORE_ENTRIES).min(WIDEST)
-        };
+        let width = columns(ENTRIES).min(WIDEST).max(FIRST_LEVEL / row);
         let tiles = neurons.div_ceil(width);
-        if tiles == 1 {
-            return Self::Rows;
-        }
-        let rows = BLOCK.max(columns(USES));
+        let rows = columns(USES).clamp(FEWEST_ROWS, MOST_ROWS);
         let threads = rayon::current_num_threads();
         let blocks = neurons.div_ceil(rows).next_multiple_of(threads);
         Self::Tiles { width: neurons.div_ceil(tiles), blocks }
@@ -114,24 +106,26 @@ mod tests {
 
     #[test]
     fn widths_by_hand() {
-        // 32 KiB of states are near; so are 92 KiB; rows of 15 synapses are too short for tiles
+        // 32 KiB of states are near; so are 92 KiB; rows of 19 synapses are too short for tiles
         assert_eq!(width(128, 128 * 128, 64), None);
         assert_eq!(width(1440, 72 * 1440, 16), None);
-        assert_eq!(width(16_384, 15 * 16_384, 16), None);
-        // 72 synapses a row are 12 in 240 columns: 60 KiB with 64 lanes, too wide for the first level at 1.5 of 128
-        assert_eq!(width(1440, 72 * 1440, 64), Some(360));
-        // 205 a row are 12 in 240 columns; 256 are 32 KiB with 32 lanes
+        assert_eq!(width(16_384, 19 * 16_384, 16), None);
+        // 72 synapses a row are 10 in 200 columns, 288 are 10 in 50: but 128 are near with 64 lanes
+        assert_eq!(width(1440, 72 * 1440, 64), Some(180));
+        assert_eq!(width(1440, 288 * 1440, 64), Some(120));
+        // 205 a row are 10 in 200 columns; 256 are 32 KiB with 32 lanes
         assert_eq!(width(4096, 205 * 4096, 32), Some(256));
-        // 164 a row are 20 in 1,999 columns: 9 tiles
-        assert_eq!(width(16_384, 164 * 16_384, 16), Some(1821));
+        // 164 a row are 10 in 999 columns: 17 tiles
+        assert_eq!(width(16_384, 164 * 16_384, 16), Some(964));
         // no wider than 8,192 columns: 17 tiles
         assert_eq!(width(139_000, 109 * 139_000, 16), Some(8177));
         assert_eq!(width(usize::MAX >> 40, usize::MAX >> 40, 64), None);
     }
 
     #[test]
-    fn no_wider_than_the_matrix() {
-        assert_eq!(width(2000, 16 * 2000, 16), None);
+    fn at_least_two_tiles() {
+        assert_eq!(width(2000, 20 * 2000, 16), Some(1000));
+        assert_eq!(width(2000, 40 * 2000, 16), Some(500));
         assert_eq!(Layout::of(0, 0, 0), Layout::Rows);
     }
 }

@@ -23,6 +23,9 @@ use crate::pattern::Pattern;
 /// The most columns of a tile, and rows of a block: as many as two bytes can tell apart.
 pub const MAX_TILE: usize = 1 << 16;
 
+/// How many entries before their use values, columns and gradients are asked for.
+const AHEAD: usize = 96;
+
 /// Where a sparse matrix has entries, in the order block, tile, segment, column: 2 bytes an entry and 6 a segment. Of a
 /// [transposed](Self::transposed) matrix in the order tile, block, segment, column, with 2 bytes a segment.
 ///

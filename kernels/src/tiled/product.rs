@@ -1,8 +1,9 @@
 //! `y[i, lane] = Σ_j W[i,j] x[j, lane]`, a tile of columns at a time.
 
+use std::array;
 use std::ops::Range;
 
-use super::{Part, Tiled};
+use super::{AHEAD, Part, Tiled};
 use crate::isa::Isa;
 use crate::operand::{check_lanes, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -108,6 +109,8 @@ impl<const G: usize> Product<'_, G> {
                 for _ in 0..run.count {
                     let out = out.add(usize::from(*places) * (WIDTH * G));
                     places = places.add(1);
+                    s.prefetch(values.wrapping_add(AHEAD));
+                    s.prefetch(columns.wrapping_add(AHEAD).cast());
                     let mut sums = [[s.splat(0.0); G]; U];
                     if !FIRST {
                         for (g, sum) in sums[0].iter_mut().enumerate() {
@@ -116,8 +119,8 @@ impl<const G: usize> Product<'_, G> {
                     }
                     let mut left = len;
                     while left >= U {
-                        for (u, sums) in sums.iter_mut().enumerate() {
-                            *sums = add(s, *sums, *columns.add(u), *values.add(u), states);
+                        for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
+                            *sums = add(s, *sums, col, *values.add(u), states);
                         }
                         columns = columns.add(U);
                         values = values.add(U);
@@ -138,6 +141,23 @@ impl<const G: usize> Product<'_, G> {
                 }
             }
         }
+    }
+}
+
+/// The next `U` columns, four of them by one load: where a synapse is one multiply-add, loads are what is scarce.
+///
+/// # Safety
+/// `U` columns can be read.
+#[inline(always)]
+unsafe fn next<const U: usize>(columns: *const u16) -> [u16; U] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if U != 4 {
+            return array::from_fn(|u| *columns.add(u));
+        }
+        let four = columns.cast::<u64>().read_unaligned();
+        let place = |u| if cfg!(target_endian = "big") { 3 - u } else { u };
+        array::from_fn(|u| (four >> (16 * place(u))) as u16)
     }
 }
 
