@@ -35,9 +35,9 @@ pub struct KernelRate {
 /// about `seconds`.
 pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [KernelRate; 3] {
     let n = cell.neurons;
-    let lanes = widest(n, cell.lanes);
     let connectome = connectome(n, cell.density);
     let pattern = &**connectome.pattern();
+    let lanes = widest(n, pattern.nnz(), cell.lanes);
     let layout = Layout::of(n, pattern.nnz(), lanes);
     // as training calls it: several time steps in one pass over the entries
     let steps = steps_per_pass(layout.columns(n), lanes);

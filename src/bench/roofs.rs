@@ -99,7 +99,8 @@ pub fn roofs(isa: Isa, caches: &[Cache; 3], seconds: f64) -> Vec<Roof> {
 /// Seconds that the three products of a training step of `cell` with so many synapses would take at the roof of the cache
 /// that holds the states of a time step: what is left for tiles, activations and the optimizer to win or lose.
 pub fn floor(roofs: &[Roof], cell: &Cell, synapses: usize, threads: usize) -> f64 {
-    let roof = roof_of(roofs, cell.neurons * widest(cell.neurons, cell.lanes) * std::mem::size_of::<f32>());
+    let lanes = widest(cell.neurons, synapses, cell.lanes);
+    let roof = roof_of(roofs, cell.neurons * lanes * std::mem::size_of::<f32>());
     let rate = roof.gflops_all_threads.unwrap_or(roof.gflops * threads as f64);
     cell.flops(synapses as f64) / rate / 1e9
 }

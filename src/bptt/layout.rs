@@ -24,7 +24,7 @@ pub enum Layout {
 }
 
 /// Bytes of states that a product by rows may gather from: they stay in the first-level cache, or nearly.
-const NEAR: usize = 96 << 10;
+const NEAR: usize = 40 << 10;
 /// Bytes of states of a tile that stay in the first-level cache beside the entries that stream by.
 const FIRST_LEVEL: usize = 32 << 10;
 /// Columns of a tile at most: 16 lanes of them are 512 KiB.
@@ -43,8 +43,8 @@ const MOST_ROWS: usize = 16_384;
 impl Layout {
     /// The layout for training `wiring` on batches of `batch` samples.
     pub fn choose(wiring: &Wiring, batch: usize) -> Self {
-        let neurons = wiring.neurons();
-        Self::of(neurons, wiring.recurrent().nnz(), widest(neurons, batch))
+        let (neurons, synapses) = (wiring.neurons(), wiring.recurrent().nnz());
+        Self::of(neurons, synapses, widest(neurons, synapses, batch))
     }
 
     /// The layout for so many neurons and synapses, and tiles of up to `lanes` lanes.
@@ -106,9 +106,10 @@ mod tests {
 
     #[test]
     fn widths_by_hand() {
-        // 32 KiB of states are near; so are 92 KiB; rows of 19 synapses are too short for tiles
+        // 32 KiB of states are near; rows of 19 synapses are too short for tiles
         assert_eq!(width(128, 128 * 128, 64), None);
-        assert_eq!(width(1440, 72 * 1440, 16), None);
+        assert_eq!(width(640, 640 * 640, 16), None);
+        assert_eq!(width(641, 641 * 641, 16), Some(321));
         assert_eq!(width(16_384, 19 * 16_384, 16), None);
         // 72 synapses a row are 10 in 200 columns, 288 are 10 in 50: but 128 are near with 64 lanes
         assert_eq!(width(1440, 72 * 1440, 64), Some(180));

@@ -3,6 +3,8 @@
 //!
 //! Nothing here may depend on the number of threads: the plan fixes the order of every sum, and so the bits.
 
+use std::ops::Range;
+
 use daleian_kernels::{MAX_LANES, WIDTH};
 use serde::Serialize;
 
@@ -43,27 +45,30 @@ pub struct Plan {
 
 /// Gradients that tiles running apart may take in all, in bytes.
 const APART_BYTES: usize = 32 << 20;
-/// Multiply-adds over lanes below which a time step is not worth sharing among threads (about 20 µs of one core).
-const SHARED_WORK: usize = 1 << 20;
-/// Ranges that a matrix is cut into for threads.
+/// Multiply-adds over lanes below which a time step is not worth sharing among threads (about 10 µs of one core).
+const SHARED_WORK: usize = 1 << 19;
+/// Multiply-adds over lanes of a range of rows that is handed to a thread, at least.
+const PART_WORK: usize = 1 << 17;
+/// Ranges that a matrix is cut into for threads, at most.
 const PARTS: usize = 64;
 
 impl Plan {
     /// The plan for batches of `batch` samples; the pattern of Wᵀ (where W is taken row by row) and `storage` are left out
     /// where nothing runs backward.
     pub fn new(wiring: &Wiring, transposed: Option<&Pattern>, storage: Option<Storage>, batch: usize) -> Self {
-        let tiles = cut(wiring.neurons(), batch);
+        let tiles = cut(wiring.neurons(), wiring.recurrent().nnz(), batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
-        let shared = wiring.recurrent().nnz() * widest >= SHARED_WORK;
+        let work = wiring.recurrent().nnz() * widest;
+        let (shared, parts) = (work >= SHARED_WORK, ranges(work));
         // running forward only takes W as the network has it: another copy would cost more memory than it is worth
         let layout = if storage.is_some() { Layout::choose(wiring, batch) } else { Layout::Rows };
         // what is done once a neuron (activation, input) costs about as much as a handful of entries
         let overhead = 8;
         let by_rows = shared && layout == Layout::Rows;
-        let forward = by_rows.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], PARTS, overhead));
+        let forward = by_rows.then(|| Partition::balanced(&[wiring.recurrent(), wiring.input()], parts, overhead));
         let backward = transposed.filter(|_| by_rows);
-        let backward = backward.map(|transposed| Partition::balanced(&[transposed], PARTS, overhead));
+        let backward = backward.map(|transposed| Partition::balanced(&[transposed], parts, overhead));
         Self { tiles, apart, layout, shared, forward, backward, storage }
     }
 
@@ -84,7 +89,7 @@ impl Plan {
         };
         let work = format!("{} synapses × {widest} lanes", wiring.recurrent().nnz());
         let parts = match self.layout {
-            Layout::Rows => PARTS,
+            Layout::Rows => ranges(wiring.recurrent().nnz() * widest),
             Layout::Tiles { blocks, .. } => blocks,
         };
         let rows = match (self.shared, self.apart) {
@@ -120,6 +125,11 @@ pub struct PlanSummary {
     pub state_bytes: usize,
 }
 
+/// Ranges that a matrix is cut into, of so many multiply-adds over lanes in all.
+fn ranges(work: usize) -> usize {
+    (work / PART_WORK).clamp(1, PARTS)
+}
+
 /// Whether so many tiles sum gradients of their own.
 pub(super) fn apart(wiring: &Wiring, tiles: usize) -> bool {
     tiles > 1 && gradient_bytes(wiring, tiles) <= APART_BYTES
@@ -136,11 +146,20 @@ const WIDE_BYTES: usize = 768 << 10;
 /// Lanes of a tile of many neurons: narrower ones would spend more on the index than they win.
 const FEWER_LANES: usize = 32;
 
-/// Cuts a batch into tiles of at most 64 lanes, or 32 where there are many neurons, as even as vectors of 16 allow.
-pub fn cut(neurons: usize, batch: usize) -> Vec<Lanes> {
+/// Multiply-adds over lanes of a time step between which one tile is better cut into two: two cores that share a time
+/// step wait for each other's states, and what this takes is seen where the step is short; but there must be work enough
+/// to wake a thread once.
+const HALVED_WORK: Range<usize> = 1 << 16..1 << 23;
+
+/// Cuts a batch for a network of so many neurons and synapses into tiles of at most 64 lanes, or 32 where there are many
+/// neurons, as even as vectors of 16 allow.
+pub fn cut(neurons: usize, synapses: usize, batch: usize) -> Vec<Lanes> {
     let wide = neurons.saturating_mul(MAX_LANES * size_of::<f32>()) <= WIDE_BYTES;
     let vectors = batch.div_ceil(WIDTH);
-    let tiles = batch.div_ceil(if wide { MAX_LANES } else { FEWER_LANES });
+    let mut tiles = batch.div_ceil(if wide { MAX_LANES } else { FEWER_LANES });
+    if tiles == 1 && vectors > 1 && HALVED_WORK.contains(&synapses.saturating_mul(vectors * WIDTH)) {
+        tiles = 2;
+    }
     let mut first = 0;
     (0..tiles)
         .map(|tile| {
@@ -153,8 +172,8 @@ pub fn cut(neurons: usize, batch: usize) -> Vec<Lanes> {
 }
 
 /// Lanes stored of the widest tile of such a batch; 0 of an empty one.
-pub fn widest(neurons: usize, batch: usize) -> usize {
-    cut(neurons, batch).iter().map(|tile| tile.stored).max().unwrap_or(0)
+pub fn widest(neurons: usize, synapses: usize, batch: usize) -> usize {
+    cut(neurons, synapses, batch).iter().map(|tile| tile.stored).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -163,14 +182,18 @@ mod tests {
 
     #[test]
     fn tiles_by_hand() {
-        let stored = |batch| cut(1440, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        let stored = |batch| cut(1440, 288 * 1440, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
         assert_eq!(stored(1), [16]);
         assert_eq!(stored(64), [64]);
         assert_eq!(stored(65), [32, 48]);
         assert_eq!(stored(200), [48, 48, 48, 64]);
         assert!(stored(0).is_empty());
-        let many = |batch| cut(4096, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
+        let many = |batch| cut(4096, 205 * 4096, batch).iter().map(|tile| tile.stored).collect::<Vec<_>>();
         assert_eq!([many(32), many(64), many(70)], [vec![32], vec![32, 32], vec![16, 32, 32]]);
+        // a short time step is better run twice than shared, but not a very short one
+        let short = |synapses, batch| cut(1000, synapses, batch).len();
+        assert_eq!([short(100_000, 16), short(100_000, 32), short(100_000, 64)], [1, 2, 2]);
+        assert_eq!([short(2000, 32), short(2048, 32), short((1 << 18) - 1, 32), short(1 << 18, 32)], [1, 2, 2, 1]);
     }
 
     #[test]
@@ -215,9 +238,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn tiles_hold_every_sample_once(neurons in 1usize..9000, batch in 0usize..1000) {
+        fn tiles_hold_every_sample_once(neurons in 1usize..9000, synapses in 0usize..1 << 21, batch in 0usize..1000) {
             let mut next = 0;
-            for tile in cut(neurons, batch) {
+            for tile in cut(neurons, synapses, batch) {
                 assert_eq!(tile.first, next);
                 assert!(tile.used > 0 && tile.used <= tile.stored && tile.stored - tile.used < WIDTH);
                 assert!(tile.stored <= MAX_LANES);

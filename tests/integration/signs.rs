@@ -356,7 +356,7 @@ fn lanes_tiles_and_padding_do_not_show() {
     let data = data.train();
     let five = [0, 1, 2, 3, 4];
     let repeated = |count: usize| (0..count).map(|k| k % 5).collect::<Vec<usize>>();
-    assert_eq!([5, 20, 65, 200].map(|batch| cut(9, batch).len()), [1, 1, 2, 4]);
+    assert_eq!([5, 20, 65, 200].map(|batch| cut(9, 81, batch).len()), [1, 1, 2, 4]);
     for isa in Isa::available() {
         let (want, gradients) = gradient(&network, data, &five, 5, isa);
         let backwards: Vec<usize> = five.into_iter().rev().collect();
