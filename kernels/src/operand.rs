@@ -103,23 +103,27 @@ pub(crate) trait Several {
     unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize);
 }
 
-/// Computes every row of `rows`: two that are twins in `recurrent` at once where there are registers for it.
+/// Computes every row of `rows`: four or two that are twins in `recurrent` at once where there are registers for it.
 ///
 /// # Safety
 /// `rows` are those of the kernel's call, and `recurrent` its recurrent matrix.
 #[inline(always)]
 pub(crate) unsafe fn walk<S: Simd>(s: S, rows: &Range<usize>, recurrent: Option<&Operand>, kernel: &impl Several) {
+    let twins =
+        |row: usize| S::TWINS && row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
     let mut row = rows.start;
     while row < rows.end {
-        let twins = S::TWINS && row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
-        // SAFETY: the row is of the call, and two are taken only where both are and they are twins.
+        // SAFETY: the row is of the call, and several are taken only where all are and each is a twin of the next.
         unsafe {
-            if twins {
-                kernel.rows::<S, 2>(s, row);
-                row += 2;
-            } else {
+            if !twins(row) {
                 kernel.rows::<S, 1>(s, row);
                 row += 1;
+            } else if twins(row + 1) && twins(row + 2) {
+                kernel.rows::<S, 4>(s, row);
+                row += 4;
+            } else {
+                kernel.rows::<S, 2>(s, row);
+                row += 2;
             }
         }
     }

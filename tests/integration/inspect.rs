@@ -105,7 +105,7 @@ fn a_preset_and_a_configuration() {
     assert_eq!(found["training"]["plan"]["tiles"], serde_json::json!([48, 48, 48, 64]));
     assert_eq!(found["training"]["plan"]["apart"], true);
     let text = place.done("inspect flip-flop").out;
-    for words in ["102 excitatory", "3 × 48 + 64 lanes; tiles run apart", "rows are cut into 64 parts"] {
+    for words in ["102 excitatory", "3 × 48 + 64 lanes; tiles run apart", "rows are cut into 8 parts"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("weights,") && !text.contains("sign violations"), "{text}");

@@ -158,7 +158,7 @@ fn storages(case: &Case, shares: &[f64]) -> Vec<Storage> {
 #[test]
 fn no_limit_shows_where_rows_are_split() {
     for (rectified, samples) in [(true, 60), (false, 17), (true, 90)] {
-        let case = Case::new([100, 80, 50], 1.0, samples, 13);
+        let case = Case::new([90, 70, 40], 1.0, samples, 13);
         let case = Case { cell: CellSpec { rectified, ..case.cell }, ..case };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(5).build().unwrap();
         pool.install(|| {

@@ -1,9 +1,11 @@
 //! `dW[i,j] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` at the stored entries only.
 
+mod block;
 mod row;
 
 use std::ops::Range;
 
+pub(crate) use block::{Block, LEAST_COLUMNS, LEAST_ROWS, add_block};
 pub(crate) use row::{Deltas, add_row};
 
 use crate::isa::Isa;
@@ -127,14 +129,26 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let ahead = pattern.streams().then_some(AHEAD);
         let states = self.steps.map(|step| step.states.as_ptr());
         let mut out = gradient;
-        for row in rows.clone() {
+        let mut row = rows.start;
+        while row < rows.end {
             let columns = pattern.row(row);
+            // which way is taken depends on the pattern, not on where the rows given start or end: so do the bits
+            let block = pattern.twins_of(row);
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows.
             unsafe {
-                let delta = deltas::<S, G, T>(s, &self.steps, row);
-                add_row(s, &delta, &states, columns.as_ptr(), columns.len(), out, ahead);
-                out = out.add(columns.len());
+                if columns.len() >= LEAST_COLUMNS && block.len() >= LEAST_ROWS {
+                    let count = block.end.min(rows.end) - row;
+                    let block = Block { row: |k| row + k, count, columns };
+                    add_block::<S, _, _, G, T>(s, &block, &self.steps, &states, out);
+                    out = out.add(count * columns.len());
+                    row += count;
+                } else {
+                    let delta = deltas::<S, G, T>(s, &self.steps, row);
+                    add_row(s, &delta, &states, columns.as_ptr(), columns.len(), out, ahead);
+                    out = out.add(columns.len());
+                    row += 1;
+                }
             }
         }
     }

@@ -231,6 +231,43 @@ impl Simd for Avx512 {
         }
         fold(fold(quads(&a[..4]), quads(&a[4..8])), fold(quads(&a[8..12]), quads(&a[12..])))
     }
+    #[inline(always)]
+    fn transpose(self, a: [__m512; 16]) -> [__m512; 16] {
+        /// Each 128-bit part of vector k of the result holds element k of that part of the four vectors.
+        #[inline(always)]
+        fn quads(a: &[__m512]) -> [__m512; 4] {
+            // SAFETY: only reached through a token, which proves that the features are present.
+            unsafe {
+                let (x, y) = (_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
+                let (z, w) = (_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
+                let (x, y, z, w) = (_mm512_castps_pd(x), _mm512_castps_pd(y), _mm512_castps_pd(z), _mm512_castps_pd(w));
+                [
+                    _mm512_castpd_ps(_mm512_unpacklo_pd(x, z)),
+                    _mm512_castpd_ps(_mm512_unpackhi_pd(x, z)),
+                    _mm512_castpd_ps(_mm512_unpacklo_pd(y, w)),
+                    _mm512_castpd_ps(_mm512_unpackhi_pd(y, w)),
+                ]
+            }
+        }
+        // vector k of `parts[q]` has in part p lane 4 p + k of the vectors from 4 q to 4 q + 4
+        let parts = [quads(&a[..4]), quads(&a[4..8]), quads(&a[8..12]), quads(&a[12..])];
+        let mut out = a;
+        for k in 0..4 {
+            let [x, y, z, w] = [parts[0][k], parts[1][k], parts[2][k], parts[3][k]];
+            // SAFETY: the token proves that the features are present.
+            unsafe {
+                let (xy02, zw02) =
+                    (_mm512_shuffle_f32x4::<0b10_00_10_00>(x, y), _mm512_shuffle_f32x4::<0b10_00_10_00>(z, w));
+                let (xy13, zw13) =
+                    (_mm512_shuffle_f32x4::<0b11_01_11_01>(x, y), _mm512_shuffle_f32x4::<0b11_01_11_01>(z, w));
+                out[k] = _mm512_shuffle_f32x4::<0b10_00_10_00>(xy02, zw02);
+                out[8 + k] = _mm512_shuffle_f32x4::<0b11_01_11_01>(xy02, zw02);
+                out[4 + k] = _mm512_shuffle_f32x4::<0b10_00_10_00>(xy13, zw13);
+                out[12 + k] = _mm512_shuffle_f32x4::<0b11_01_11_01>(xy13, zw13);
+            }
+        }
+        out
+    }
 }
 
 #[cfg(test)]

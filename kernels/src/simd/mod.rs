@@ -32,7 +32,7 @@ pub(crate) trait Kernel {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     type Mask: Copy;
-    /// Whether there are registers for the sums of two rows at once.
+    /// Whether there are registers for the sums of several rows at once.
     const TWINS: bool;
 
     fn splat(self, x: f32) -> Self::V;
@@ -100,4 +100,24 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The sums over the lanes of sixteen vectors, one a lane. In each vector, with quads of lanes q0 to q3, a quad is
     /// (0+2)+(1+3), and the sum (q0+q1)+(q2+q3).
     fn sums(self, a: [Self::V; 16]) -> Self::V;
+    /// Lane k of vector j of the result is lane j of vector k.
+    #[inline(always)]
+    fn transpose(self, a: [Self::V; 16]) -> [Self::V; 16] {
+        let (mut rows, mut cols) = ([[0.0; WIDTH]; WIDTH], [[0.0; WIDTH]; WIDTH]);
+        for (row, a) in rows.iter_mut().zip(a) {
+            // SAFETY: a row has 16 elements.
+            unsafe { self.store(row.as_mut_ptr(), a) };
+        }
+        for (j, col) in cols.iter_mut().enumerate() {
+            for (element, row) in col.iter_mut().zip(&rows) {
+                *element = row[j];
+            }
+        }
+        let mut out = a;
+        for (out, col) in out.iter_mut().zip(&cols) {
+            // SAFETY: a column has 16 elements.
+            *out = unsafe { self.load(col.as_ptr()) };
+        }
+        out
+    }
 }

@@ -1,9 +1,10 @@
 //! `dW[i,j] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` at the stored entries, a tile of columns at a time.
 
 use std::ops::Range;
+use std::slice;
 
 use super::{AHEAD, Part, Tiled};
-use crate::gradient::{Outer, Pass, add_row, deltas, pass, steps_per_pass};
+use crate::gradient::{Block, LEAST_COLUMNS, Outer, Pass, add_block, add_row, deltas, pass, steps_per_pass};
 use crate::isa::Isa;
 use crate::operand::check_lanes;
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -91,6 +92,15 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
             let states = self.steps.map(|step| step.states.as_ptr().add(tile * tiled.width * (WIDTH * G)));
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
+                // rows that have every column of the tile: that they do depends on each of them alone
+                if len == (tiled.cols - tile * tiled.width).min(tiled.width) && len >= LEAST_COLUMNS {
+                    let count = run.count as usize;
+                    let columns = slice::from_raw_parts(columns, len);
+                    let block = Block { row: |k| row + usize::from(*places.add(k)), count, columns };
+                    add_block::<S, _, _, G, T>(s, &block, &self.steps, &states, out);
+                    // full rows are the longest, so nothing follows them
+                    continue;
+                }
                 for _ in 0..run.count {
                     let delta = deltas::<S, G, T>(s, &self.steps, row + usize::from(*places));
                     add_row(s, &delta, &states, columns, len, out, Some(AHEAD));

@@ -1,0 +1,155 @@
+//! The gradient of rows that have the same columns, as in a full matrix.
+//!
+//! There the sums of sixteen neighbouring entries of a row can be the lanes of one vector: the states are turned over
+//! once, so that a vector holds one lane of sixteen columns, and no sum has to be folded.
+
+use super::Outer;
+use crate::operand::MAX_LANES;
+use crate::simd::{Simd, WIDTH};
+
+/// Rows from which on turning the states over pays.
+pub(crate) const LEAST_ROWS: usize = 32;
+/// Columns from which on it does.
+pub(crate) const LEAST_COLUMNS: usize = 24;
+
+/// Rows with the same columns.
+pub(crate) struct Block<'a, C, R> {
+    /// The row that each one is, for the first `count`.
+    pub row: R,
+    /// How many.
+    pub count: usize,
+    /// Their columns.
+    pub columns: &'a [C],
+}
+
+/// Vectors of columns that are worked on at once.
+const VECTORS: usize = 2;
+
+/// Lanes by columns.
+#[repr(align(64))]
+struct Turned([f32; MAX_LANES * VECTORS * WIDTH]);
+
+/// `out[k · columns + c] += Σ_t Σ_lane δ_t[row k, lane] r_t[columns[c], lane]`, the products of an entry one after the
+/// other, so that it does not matter which rows are given together.
+///
+/// # Safety
+/// δ has 16 G elements for each of the rows, the states have 16 G elements for each of the columns at each step (`G` · `T`
+/// is at most 4), and `out` holds `count` · `columns` elements.
+#[inline(always)]
+pub(crate) unsafe fn add_block<S: Simd, C: Copy + Into<u32>, R: Fn(usize) -> usize, const G: usize, const T: usize>(
+    s: S,
+    block: &Block<C, R>,
+    steps: &[Outer; T],
+    states: &[*const f32; T],
+    out: *mut f32,
+) {
+    assert!(G * T * WIDTH <= MAX_LANES);
+    let mut turned = Turned([0.0; MAX_LANES * VECTORS * WIDTH]);
+    let mut first = 0;
+    while first < block.columns.len() {
+        let columns = &block.columns[first..block.columns.len().min(first + VECTORS * WIDTH)];
+        let turned = turned.0.as_mut_ptr();
+        // SAFETY: as the caller promises; `turned` has room for all lanes of these columns.
+        unsafe {
+            turn::<S, C, G, T>(s, columns, states, turned);
+            let out = out.add(first);
+            let mut k = 0;
+            if S::TWINS {
+                while k + 8 <= block.count {
+                    rows::<S, C, R, G, T, 8>(s, block, steps, columns.len(), turned, k, out);
+                    k += 8;
+                }
+            }
+            while k + 3 <= block.count {
+                rows::<S, C, R, G, T, 3>(s, block, steps, columns.len(), turned, k, out);
+                k += 3;
+            }
+            while k < block.count {
+                rows::<S, C, R, G, T, 1>(s, block, steps, columns.len(), turned, k, out);
+                k += 1;
+            }
+        }
+        first += columns.len();
+    }
+}
+
+/// Writes the states of `columns` to `turned`: for each lane of each step the columns, and zeros where there are
+/// fewer than `VECTORS` · 16.
+///
+/// # Safety
+/// As [`add_block`]; `turned` has room for 16 G T lanes.
+#[inline(always)]
+unsafe fn turn<S: Simd, C: Copy + Into<u32>, const G: usize, const T: usize>(
+    s: S,
+    columns: &[C],
+    states: &[*const f32; T],
+    turned: *mut f32,
+) {
+    for (t, states) in states.iter().enumerate() {
+        for g in 0..G {
+            for v in 0..VECTORS {
+                let mut lanes = [s.splat(0.0); WIDTH];
+                for (lanes, &col) in lanes.iter_mut().zip(columns.get(v * WIDTH..).unwrap_or_default()) {
+                    // SAFETY: a column has 16 G states.
+                    *lanes = unsafe { s.load(states.add((col.into() as usize * G + g) * WIDTH)) };
+                }
+                for (lane, columns) in s.transpose(lanes).into_iter().enumerate() {
+                    let at = ((t * G + g) * WIDTH + lane) * VECTORS + v;
+                    // SAFETY: `turned` has room.
+                    unsafe { s.store(turned.add(at * WIDTH), columns) };
+                }
+            }
+        }
+    }
+}
+
+/// The entries of the rows from `k` to `k + N` in `columns` columns.
+///
+/// # Safety
+/// As [`add_block`]; `turned` holds the states of these columns, and `out` is where the first of them is in row 0.
+#[inline(always)]
+unsafe fn rows<S: Simd, C, R: Fn(usize) -> usize, const G: usize, const T: usize, const N: usize>(
+    s: S,
+    block: &Block<C, R>,
+    steps: &[Outer; T],
+    columns: usize,
+    turned: *const f32,
+    k: usize,
+    out: *mut f32,
+) {
+    let mut sums = [[s.splat(0.0); VECTORS]; N];
+    let mut turned = turned;
+    // SAFETY: as the caller promises.
+    unsafe {
+        for step in steps {
+            let mut delta = [step.delta.as_ptr(); N];
+            for (r, delta) in delta.iter_mut().enumerate() {
+                *delta = delta.add((block.row)(k + r) * (WIDTH * G));
+            }
+            for lane in 0..WIDTH * G {
+                let mut states = [s.splat(0.0); VECTORS];
+                for (v, states) in states.iter_mut().enumerate() {
+                    *states = s.load(turned.add(v * WIDTH));
+                }
+                turned = turned.add(VECTORS * WIDTH);
+                for (sums, delta) in sums.iter_mut().zip(&delta) {
+                    let delta = s.splat(*delta.add(lane));
+                    for (sum, &states) in sums.iter_mut().zip(&states) {
+                        *sum = s.mul_add(delta, states, *sum);
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let out = out.add((k + r) * block.columns.len());
+            for (v, &sum) in sums.iter().enumerate() {
+                let (out, len) = (out.wrapping_add(v * WIDTH), columns.saturating_sub(v * WIDTH));
+                if len >= WIDTH {
+                    s.store(out, s.add(s.load(out), sum));
+                } else if len > 0 {
+                    s.store_first(out, s.add(s.load_first(out, len), sum), len);
+                }
+            }
+        }
+    }
+}
