@@ -46,6 +46,21 @@ impl Numbers {
     }
 }
 
+/// Rows with the same columns as their neighbours: 35 rows of 52, 32 of 24, 40 of 23 and 31 of 59, and among them rows of
+/// their own.
+fn blocks() -> Pattern {
+    let runs = [(2, 5), (35, 61), (1, 0), (32, 28), (40, 27), (1, 9), (31, 69)];
+    let (mut indptr, mut indices) = (vec![0], Vec::new());
+    for (rows, cols) in runs {
+        for row in 0..rows {
+            let cols = if rows <= 2 { cols + row } else { cols };
+            indices.extend((0..cols).filter(|col| col % 7 != 4));
+            indptr.push(indices.len());
+        }
+    }
+    Pattern::new(indptr.len() - 1, 70, indptr, indices).unwrap()
+}
+
 struct Sparse {
     pattern: Pattern,
     values: Aligned,
@@ -55,6 +70,10 @@ struct Sparse {
 impl Sparse {
     fn new(numbers: &mut Numbers, rows: usize, cols: usize, lanes: usize, exact: bool) -> Self {
         let pattern = numbers.pattern(rows, cols);
+        Self::of(pattern, numbers, lanes, exact)
+    }
+    fn of(pattern: Pattern, numbers: &mut Numbers, lanes: usize, exact: bool) -> Self {
+        let cols = pattern.cols();
         let values = numbers.fill(pattern.nnz(), exact);
         let states = numbers.fill(cols * lanes, exact);
         Self { pattern, values, states }
@@ -284,9 +303,8 @@ fn tiny_deltas_are_zero() {
 fn gradient_agrees_with_f64_and_adds() {
     let mut numbers = Numbers(4);
     for lanes in [16, 32, 48, 64] {
-        for (rows, cols) in [(1, 1), (9, 4), (30, 41)] {
-            let pattern = numbers.pattern(rows.max(2), cols);
-            let rows = pattern.rows();
+        for pattern in [numbers.pattern(2, 1), numbers.pattern(9, 4), numbers.pattern(30, 41), blocks()] {
+            let (rows, cols) = (pattern.rows(), pattern.cols());
             for steps in 0..=5 {
                 let delta: Vec<Aligned> = (0..steps).map(|_| numbers.fill(rows * lanes, false)).collect();
                 let states: Vec<Aligned> = (0..steps).map(|_| numbers.fill(cols * lanes, false)).collect();
@@ -337,11 +355,11 @@ fn gradient_is_exact_on_integers() {
     }
 }
 
-/// The order of a sum is the row's and the tile's: cutting the rows elsewhere changes no bit. One of the cuts parts
-/// rows 1 and 2, which have the same columns.
-fn assert_cuts_do_not_show(what: &str, run: impl Fn(Range<usize>) -> Vec<u32>) {
-    let whole = run(0..50);
-    for cuts in [&[0, 2, 50][..], &[0, 1, 3, 50], &[0, 2, 17, 18, 18, 50]] {
+/// The order of a sum is the row's and the tile's: cutting the rows elsewhere changes no bit. The cuts part neighbours
+/// that have the same columns.
+fn assert_cuts_do_not_show(what: &str, rows: usize, run: impl Fn(Range<usize>) -> Vec<u32>) {
+    let whole = run(0..rows);
+    for cuts in [&[0, 2, rows][..], &[0, 1, 3, rows], &[0, 2, 17, 18, 18, rows], &[0, 9, 32, 36, 40, 47, rows]] {
         let parts: Vec<u32> = cuts.windows(2).flat_map(|pair| run(pair[0]..pair[1])).collect();
         assert!(parts == whole, "{what}, cut at {cuts:?}");
     }
@@ -355,42 +373,47 @@ fn bits(x: &[f32]) -> impl Iterator<Item = u32> {
 fn any_cut_of_the_rows_gives_the_same_bits() {
     let mut numbers = Numbers(6);
     for lanes in [16, 32, 48, 64] {
-        let w = Sparse::new(&mut numbers, 50, 50, lanes, false);
-        let u = Sparse::new(&mut numbers, 50, 7, lanes, false);
-        assert!(w.pattern.twins(1));
-        let bias = numbers.fill(50, false);
-        let decay = numbers.fill(lanes, false);
-        let activations = numbers.fill(50 * lanes, false);
-        let steps: Vec<[Aligned; 2]> = (0..5).map(|_| [(); 2].map(|()| numbers.fill(50 * lanes, false))).collect();
-        let steps: Vec<Outer> = steps.iter().map(|[delta, states]| Outer { delta, states }).collect();
-        let (activation, recurrent, other) = (Activation::Tanh, Product::Of(w.operand()), Some(u.operand()));
-        for isa in Isa::available() {
-            assert_cuts_do_not_show(&format!("forward, {lanes} lanes on {isa}"), |rows| {
-                let (mut a, mut r) = (Aligned::zeros(rows.len() * lanes), Aligned::zeros(rows.len() * lanes));
-                let call = Forward { rows: &rows, lanes, recurrent, input: other, bias: &bias, activation };
-                forward(isa, &call, &mut a, Some(&mut r));
-                a.chunks(lanes).zip(r.chunks(lanes)).flat_map(|(a, r)| bits(a).chain(bits(r))).collect()
-            });
-            assert_cuts_do_not_show(&format!("adjoint, {lanes} lanes on {isa}"), |rows| {
-                let mut states: Aligned = activations[rows.start * lanes..rows.end * lanes].iter().copied().collect();
-                let mut delta = Aligned::zeros(states.len());
-                let call = Adjoint {
-                    rows: &rows,
-                    lanes,
-                    recurrent,
-                    readout: other,
-                    rate_decay: Some(&decay),
-                    activation,
-                    rectified: true,
-                };
-                adjoint(isa, &call, &mut states, &mut delta);
-                states.chunks(lanes).zip(delta.chunks(lanes)).flat_map(|(r, d)| bits(r).chain(bits(d))).collect()
-            });
-            assert_cuts_do_not_show(&format!("gradient, {lanes} lanes on {isa}"), |rows| {
-                let mut got = vec![0.5f32; w.pattern.entries_of(&rows).len()];
-                gradient(isa, &rows, lanes, &w.pattern, &steps, &mut got);
-                bits(&got).collect()
-            });
+        for pattern in [numbers.pattern(50, 50), blocks()] {
+            let (rows, cols) = (pattern.rows(), pattern.cols());
+            let w = Sparse::of(pattern, &mut numbers, lanes, false);
+            let u = Sparse::new(&mut numbers, rows, 7, lanes, false);
+            assert!(w.pattern.twins(2) || w.pattern.twins(1));
+            let bias = numbers.fill(rows, false);
+            let decay = numbers.fill(lanes, false);
+            let activations = numbers.fill(rows * lanes, false);
+            let steps: Vec<[Aligned; 2]> =
+                (0..5).map(|_| [rows, cols].map(|size| numbers.fill(size * lanes, false))).collect();
+            let steps: Vec<Outer> = steps.iter().map(|[delta, states]| Outer { delta, states }).collect();
+            let (activation, recurrent, other) = (Activation::Tanh, Product::Of(w.operand()), Some(u.operand()));
+            for isa in Isa::available() {
+                assert_cuts_do_not_show(&format!("forward, {lanes} lanes on {isa}"), rows, |rows| {
+                    let (mut a, mut r) = (Aligned::zeros(rows.len() * lanes), Aligned::zeros(rows.len() * lanes));
+                    let call = Forward { rows: &rows, lanes, recurrent, input: other, bias: &bias, activation };
+                    forward(isa, &call, &mut a, Some(&mut r));
+                    a.chunks(lanes).zip(r.chunks(lanes)).flat_map(|(a, r)| bits(a).chain(bits(r))).collect()
+                });
+                assert_cuts_do_not_show(&format!("adjoint, {lanes} lanes on {isa}"), rows, |rows| {
+                    let mut states: Aligned =
+                        activations[rows.start * lanes..rows.end * lanes].iter().copied().collect();
+                    let mut delta = Aligned::zeros(states.len());
+                    let call = Adjoint {
+                        rows: &rows,
+                        lanes,
+                        recurrent,
+                        readout: other,
+                        rate_decay: Some(&decay),
+                        activation,
+                        rectified: true,
+                    };
+                    adjoint(isa, &call, &mut states, &mut delta);
+                    states.chunks(lanes).zip(delta.chunks(lanes)).flat_map(|(r, d)| bits(r).chain(bits(d))).collect()
+                });
+                assert_cuts_do_not_show(&format!("gradient, {lanes} lanes on {isa}"), rows, |rows| {
+                    let mut got = vec![0.5f32; w.pattern.entries_of(&rows).len()];
+                    gradient(isa, &rows, lanes, &w.pattern, &steps, &mut got);
+                    bits(&got).collect()
+                });
+            }
         }
     }
 }

@@ -225,6 +225,20 @@ fn segments_of_every_length_occur() {
     assert_eq!((pattern.row(3).len(), [0, 1, 2, 3].map(used)), (0, [true, true, false, true]));
 }
 
+/// Rows that have every column of a tile, as most have here.
+fn full(lanes: usize, exact: bool) -> Case {
+    let pattern = pattern_of(61, 100, |row, col| row % 5 != 4 || (row + col) % 11 > 0);
+    Case::of(pattern, 40, &[0, 17, 61], lanes, exact)
+}
+
+#[test]
+fn full_tiles_agree_with_f64() {
+    for case in LANES.into_iter().flat_map(|lanes| [false, true].map(|exact| full(lanes, exact))) {
+        case.assert_product_agrees();
+        case.assert_gradient_agrees();
+    }
+}
+
 #[test]
 fn product_agrees_with_f64() {
     Case::all().for_each(|case| case.assert_product_agrees());
@@ -253,7 +267,7 @@ fn the_largest_tile_is_reached_to_its_ends() {
 /// The order of a sum is that of the row, the entry and the width alone: neither the blocks nor the calls show.
 #[test]
 fn any_cut_into_blocks_gives_the_same_bits() {
-    for case in Case::all().filter(|case| !case.exact) {
+    for case in Case::all().filter(|case| !case.exact).chain(LANES.map(|lanes| full(lanes, false))) {
         let (n, lanes, steps) = (case.rows(), case.lanes, case.steps());
         for isa in Isa::available() {
             let run = |tiled: &Tiled, calls: &[usize]| {

@@ -5,7 +5,7 @@
 
 use super::Outer;
 use crate::operand::MAX_LANES;
-use crate::simd::{Simd, WIDTH};
+use crate::simd::{Kernel, Simd, WIDTH};
 
 /// Rows from which on turning the states over pays.
 pub(crate) const LEAST_ROWS: usize = 32;
@@ -38,38 +38,54 @@ struct Turned([f32; MAX_LANES * VECTORS * WIDTH]);
 #[inline(always)]
 pub(crate) unsafe fn add_block<S: Simd, C: Copy + Into<u32>, R: Fn(usize) -> usize, const G: usize, const T: usize>(
     s: S,
-    block: &Block<C, R>,
-    steps: &[Outer; T],
-    states: &[*const f32; T],
+    block: Block<C, R>,
+    steps: [Outer; T],
+    states: [*const f32; T],
     out: *mut f32,
 ) {
     assert!(G * T * WIDTH <= MAX_LANES);
-    let mut turned = Turned([0.0; MAX_LANES * VECTORS * WIDTH]);
-    let mut first = 0;
-    while first < block.columns.len() {
-        let columns = &block.columns[first..block.columns.len().min(first + VECTORS * WIDTH)];
+    s.apart(Add::<C, R, G, T> { block, steps, states, out });
+}
+
+/// A call of [`add_block`], which alone makes it.
+struct Add<'a, C, R, const G: usize, const T: usize> {
+    block: Block<'a, C, R>,
+    steps: [Outer<'a>; T],
+    states: [*const f32; T],
+    out: *mut f32,
+}
+
+impl<C: Copy + Into<u32>, R: Fn(usize) -> usize, const G: usize, const T: usize> Kernel for Add<'_, C, R, G, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { block, steps, states, out } = self;
+        let mut turned = Turned([0.0; MAX_LANES * VECTORS * WIDTH]);
         let turned = turned.0.as_mut_ptr();
-        // SAFETY: as the caller promises; `turned` has room for all lanes of these columns.
-        unsafe {
-            turn::<S, C, G, T>(s, columns, states, turned);
-            let out = out.add(first);
-            let mut k = 0;
-            if S::TWINS {
-                while k + 8 <= block.count {
-                    rows::<S, C, R, G, T, 8>(s, block, steps, columns.len(), turned, k, out);
-                    k += 8;
+        for (k, columns) in block.columns.chunks(VECTORS * WIDTH).enumerate() {
+            let first = k * VECTORS * WIDTH;
+            // SAFETY: as the caller of `add_block` promises; `turned` has room for all lanes of these columns.
+            unsafe {
+                turn::<S, C, G, T>(s, columns, &states, turned);
+                let out = out.add(first);
+                let mut k = 0;
+                if S::TWINS {
+                    while k + 8 <= block.count {
+                        rows::<S, C, R, G, T, 8>(s, &block, &steps, columns.len(), turned, k, out);
+                        k += 8;
+                    }
+                }
+                while k + 3 <= block.count {
+                    rows::<S, C, R, G, T, 3>(s, &block, &steps, columns.len(), turned, k, out);
+                    k += 3;
+                }
+                while k < block.count {
+                    rows::<S, C, R, G, T, 1>(s, &block, &steps, columns.len(), turned, k, out);
+                    k += 1;
                 }
             }
-            while k + 3 <= block.count {
-                rows::<S, C, R, G, T, 3>(s, block, steps, columns.len(), turned, k, out);
-                k += 3;
-            }
-            while k < block.count {
-                rows::<S, C, R, G, T, 1>(s, block, steps, columns.len(), turned, k, out);
-                k += 1;
-            }
         }
-        first += columns.len();
     }
 }
 

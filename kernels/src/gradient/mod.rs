@@ -139,8 +139,8 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
             unsafe {
                 if columns.len() >= LEAST_COLUMNS && block.len() >= LEAST_ROWS {
                     let count = block.end.min(rows.end) - row;
-                    let block = Block { row: |k| row + k, count, columns };
-                    add_block::<S, _, _, G, T>(s, &block, &self.steps, &states, out);
+                    let block = Block { row: move |k| row + k, count, columns };
+                    add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
                     out = out.add(count * columns.len());
                     row += count;
                 } else {

@@ -16,6 +16,7 @@ impl Avx2 {
     #[inline]
     pub(crate) fn frame<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "avx2,fma")]
+        #[inline(never)]
         fn inner<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
             kernel.run(token)
         }
@@ -58,6 +59,10 @@ impl Simd for Avx2 {
     type Mask = [__m256; 2];
     const TWINS: bool = false;
 
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        self.frame(kernel)
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
         // SAFETY: the token proves that the features are present.

@@ -31,6 +31,7 @@ impl Avx512 {
     #[inline]
     pub(crate) fn frame<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        #[inline(never)]
         fn inner<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
             kernel.run(token)
         }
@@ -93,6 +94,10 @@ impl Simd for Avx512 {
     type Mask = __mmask16;
     const TWINS: bool = true;
 
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        self.frame(kernel)
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         // SAFETY: the token proves that the features are present.

@@ -35,6 +35,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Whether there are registers for the sums of several rows at once.
     const TWINS: bool;
 
+    /// Runs `kernel` in a function of its own, so that it takes no registers from the code around it.
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output;
+
     fn splat(self, x: f32) -> Self::V;
     /// # Safety
     /// `p` is valid for reading 16 `f32`.

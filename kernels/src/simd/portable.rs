@@ -3,7 +3,7 @@
 
 use wide::{f32x16, i32x16};
 
-use super::{EXPONENT_ORIGIN, Simd};
+use super::{EXPONENT_ORIGIN, Kernel, Simd};
 
 /// The portable path needs no proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,10 @@ impl Simd for Portable {
     type Mask = f32x16;
     const TWINS: bool = false;
 
+    #[inline(never)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16 {
         f32x16::splat(x)

@@ -325,3 +325,31 @@ fn one_lane_is_multiplied_and_added_as_sixteen() {
         assert_eq!(one, sixteen, "{isa}");
     }
 }
+
+#[test]
+fn transpose_turns_rows_into_columns() {
+    struct Transpose([Lanes; WIDTH]);
+    impl Kernel for Transpose {
+        type Output = [Lanes; WIDTH];
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [Lanes; WIDTH] {
+            let (mut rows, mut out) = ([s.splat(0.0); WIDTH], [[f32::NAN; WIDTH]; WIDTH]);
+            for (row, elements) in rows.iter_mut().zip(&self.0) {
+                // SAFETY: the array has 16 elements.
+                *row = unsafe { s.load(elements.as_ptr()) };
+            }
+            for (out, column) in out.iter_mut().zip(s.transpose(rows)) {
+                // SAFETY: as above.
+                unsafe { s.store(out.as_mut_ptr(), column) };
+            }
+            out
+        }
+    }
+    let rows: [Lanes; WIDTH] = std::array::from_fn(|k| std::array::from_fn(|j| (100 * k + j) as f32));
+    for isa in Isa::available() {
+        let columns = isa.run(Transpose(rows));
+        for (k, j) in (0..WIDTH).flat_map(|k| (0..WIDTH).map(move |j| (k, j))) {
+            assert_eq!(columns[j][k], (100 * k + j) as f32, "row {k}, column {j} on {isa}");
+        }
+    }
+}

@@ -96,8 +96,8 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                 if len == (tiled.cols - tile * tiled.width).min(tiled.width) && len >= LEAST_COLUMNS {
                     let count = run.count as usize;
                     let columns = slice::from_raw_parts(columns, len);
-                    let block = Block { row: |k| row + usize::from(*places.add(k)), count, columns };
-                    add_block::<S, _, _, G, T>(s, &block, &self.steps, &states, out);
+                    let block = Block { row: move |k| row + usize::from(*places.add(k)), count, columns };
+                    add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
                     // full rows are the longest, so nothing follows them
                     continue;
                 }

@@ -67,13 +67,14 @@ impl<const G: usize> Kernel for Product<'_, G> {
                     }
                     let part = tiled.part(tile, block);
                     // narrow tiles have too few sums in flight to hide the latency of the multiply-add
+                    let cols = (tiled.cols - tile * tiled.width).min(tiled.width);
                     match (G, tile) {
-                        (1, 0) => self.part::<S, 4, true>(s, part, states, out),
-                        (1, _) => self.part::<S, 4, false>(s, part, states, out),
-                        (2, 0) => self.part::<S, 2, true>(s, part, states, out),
-                        (2, _) => self.part::<S, 2, false>(s, part, states, out),
-                        (_, 0) => self.part::<S, 1, true>(s, part, states, out),
-                        (_, _) => self.part::<S, 1, false>(s, part, states, out),
+                        (1, 0) => self.part::<S, 4, true>(s, part, cols, states, out),
+                        (1, _) => self.part::<S, 4, false>(s, part, cols, states, out),
+                        (2, 0) => self.part::<S, 2, true>(s, part, cols, states, out),
+                        (2, _) => self.part::<S, 2, false>(s, part, cols, states, out),
+                        (_, 0) => self.part::<S, 1, true>(s, part, cols, states, out),
+                        (_, _) => self.part::<S, 1, false>(s, part, cols, states, out),
                     }
                 }
             }
@@ -82,7 +83,8 @@ impl<const G: usize> Kernel for Product<'_, G> {
 }
 
 impl<const G: usize> Product<'_, G> {
-    /// Adds what one tile gives to the rows of one block, with `U` partial sums a lane; `FIRST`, it starts from nothing.
+    /// Adds what one tile, of `cols` columns, gives to the rows of one block, with `U` partial sums a lane; `FIRST`, it
+    /// starts from nothing.
     ///
     /// # Safety
     /// `part` is a part of the matrix; `states` are those of the first column of its tile, `out` of the first row of
@@ -92,6 +94,7 @@ impl<const G: usize> Product<'_, G> {
         &self,
         s: S,
         part: [Part; 2],
+        cols: usize,
         states: *const f32,
         out: *mut f32,
     ) {
@@ -99,46 +102,114 @@ impl<const G: usize> Product<'_, G> {
         let (mut columns, mut values) = (tiled.columns.as_ptr(), self.values.as_ptr());
         let mut places = tiled.places.as_ptr();
         // SAFETY: the runs of a part have as many segments and entries as the part; a place is a row of the block, a
-        // column one of the tile.
+        // column one of the tile; segments that have all columns of it have the same.
         unsafe {
             columns = columns.add(part[0].entry as usize);
             values = values.add(part[0].entry as usize);
             places = places.add(part[0].segment as usize);
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
-                let len = run.len as usize;
-                for _ in 0..run.count {
-                    let out = out.add(usize::from(*places) * (WIDTH * G));
-                    places = places.add(1);
-                    s.prefetch(values.wrapping_add(AHEAD));
-                    s.prefetch(columns.wrapping_add(AHEAD).cast());
-                    let mut sums = [[s.splat(0.0); G]; U];
-                    if !FIRST {
-                        for (g, sum) in sums[0].iter_mut().enumerate() {
-                            *sum = s.load(out.add(g * WIDTH));
-                        }
-                    }
-                    let mut left = len;
-                    while left >= U {
-                        for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
-                            *sums = add(s, *sums, col, *values.add(u), states);
-                        }
-                        columns = columns.add(U);
-                        values = values.add(U);
-                        left -= U;
-                    }
-                    for _ in 0..left {
-                        sums[0] = add(s, sums[0], *columns, *values, states);
-                        columns = columns.add(1);
-                        values = values.add(1);
-                    }
-                    for g in 0..G {
-                        let mut total = sums[0][g];
-                        for sums in &sums[1..] {
-                            total = s.add(total, sums[g]);
-                        }
-                        s.store(out.add(g * WIDTH), total);
-                    }
+                let (len, count) = (run.len as usize, run.count as usize);
+                if S::TWINS && len == cols {
+                    s.apart(Full::<G, U, FIRST> { places, columns, values, len, count, states, out });
+                    // full rows are the longest, so nothing follows them
+                    continue;
                 }
+                for _ in 0..count {
+                    segments::<S, G, U, 1, FIRST>(s, places, columns, values, len, states, out);
+                    places = places.add(1);
+                    columns = columns.add(len);
+                    values = values.add(len);
+                }
+            }
+        }
+    }
+}
+
+/// The segments of rows that have all columns of a tile: several at once, so that each state is loaded once for all.
+///
+/// It is made by [`Product::part`] alone, as [`segments`] asks for it.
+struct Full<const G: usize, const U: usize, const FIRST: bool> {
+    places: *const u16,
+    columns: *const u16,
+    values: *const f32,
+    len: usize,
+    count: usize,
+    states: *const f32,
+    out: *mut f32,
+}
+
+impl<const G: usize, const U: usize, const FIRST: bool> Kernel for Full<G, U, FIRST> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { places, columns, values, len, count, states, out } = self;
+        let mut k = 0;
+        while k < count {
+            // SAFETY: there are `count` segments of `len` entries, and all have the same columns.
+            unsafe {
+                let (places, values) = (places.add(k), values.add(k * len));
+                if k + 4 <= count {
+                    segments::<S, G, U, 4, FIRST>(s, places, columns, values, len, states, out);
+                    k += 4;
+                } else {
+                    segments::<S, G, U, 1, FIRST>(s, places, columns, values, len, states, out);
+                    k += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Adds `R` segments of `len` entries, one after the other and with the same columns, to the rows at the first `places`.
+///
+/// # Safety
+/// As [`Product::part`]; `places`, `columns` and `values` are those of the first of the segments.
+#[inline(always)]
+unsafe fn segments<S: Simd, const G: usize, const U: usize, const R: usize, const FIRST: bool>(
+    s: S,
+    places: *const u16,
+    mut columns: *const u16,
+    mut values: *const f32,
+    len: usize,
+    states: *const f32,
+    out: *mut f32,
+) {
+    s.prefetch(values.wrapping_add(AHEAD));
+    s.prefetch(columns.wrapping_add(AHEAD).cast());
+    let mut sums = [[[s.splat(0.0); G]; R]; U];
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut rows = [out; R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = out.add(usize::from(*places.add(r)) * (WIDTH * G));
+            if !FIRST {
+                for (g, sum) in sums[0][r].iter_mut().enumerate() {
+                    *sum = s.load(row.add(g * WIDTH));
+                }
+            }
+        }
+        let mut left = len;
+        while left >= U {
+            for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
+                *sums = add(s, *sums, col, values.add(u), len, states);
+            }
+            columns = columns.add(U);
+            values = values.add(U);
+            left -= U;
+        }
+        for _ in 0..left {
+            sums[0] = add(s, sums[0], *columns, values, len, states);
+            columns = columns.add(1);
+            values = values.add(1);
+        }
+        for (r, row) in rows.iter().enumerate() {
+            for g in 0..G {
+                let mut total = sums[0][r][g];
+                for sums in &sums[1..] {
+                    total = s.add(total, sums[r][g]);
+                }
+                s.store(row.add(g * WIDTH), total);
             }
         }
     }
@@ -161,22 +232,32 @@ unsafe fn next<const U: usize>(columns: *const u16) -> [u16; U] {
     }
 }
 
-/// Adds one entry.
+/// Adds the entries of one column, whose values are `len` apart.
 ///
 /// # Safety
-/// `states` can be read at column `col`, 16 G elements.
+/// `states` can be read at column `col`, 16 G elements; there are R values.
 #[inline(always)]
-unsafe fn add<S: Simd, const G: usize>(
+unsafe fn add<S: Simd, const G: usize, const R: usize>(
     s: S,
-    mut sums: [S::V; G],
+    mut sums: [[S::V; G]; R],
     col: u16,
-    value: f32,
+    values: *const f32,
+    len: usize,
     states: *const f32,
-) -> [S::V; G] {
-    let value = s.splat(value);
-    for (g, sum) in sums.iter_mut().enumerate() {
-        // SAFETY: as the caller promises.
-        *sum = s.mul_add(value, unsafe { s.load(states.add((usize::from(col) * G + g) * WIDTH)) }, *sum);
+) -> [[S::V; G]; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let states = states.add(usize::from(col) * (WIDTH * G));
+        let mut weights = [s.splat(0.0); R];
+        for (r, weight) in weights.iter_mut().enumerate() {
+            *weight = s.splat(*values.add(r * len));
+        }
+        for g in 0..G {
+            let state = s.load(states.add(g * WIDTH));
+            for (sums, &weight) in sums.iter_mut().zip(&weights) {
+                sums[g] = s.mul_add(weight, state, sums[g]);
+            }
+        }
     }
     sums
 }
