@@ -133,11 +133,11 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         while row < rows.end {
             let columns = pattern.row(row);
             // which way is taken depends on the pattern, not on where the rows given start or end: so do the bits
-            let block = pattern.twins_of(row);
+            let block = if columns.len() < LEAST_COLUMNS { row..row + 1 } else { pattern.twins_of(row) };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows.
             unsafe {
-                if columns.len() >= LEAST_COLUMNS && block.len() >= LEAST_ROWS {
+                if block.len() >= LEAST_ROWS {
                     let count = block.end.min(rows.end) - row;
                     let block = Block { row: move |k| row + k, count, columns };
                     add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
