@@ -40,7 +40,7 @@ pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_squares};
 pub use roof::multiply_add_rate;
 pub use simd::WIDTH;
-pub use tiled::{MAX_TILE, Tiled, tiled_gradient, tiled_product};
+pub use tiled::{MAX_TILE, Sliced, SlicedProduct, Tiled, tiled_gradient, tiled_product};
 pub use vector::{
     EventProduct, ForwardVector, Recurrent, RowProduct, Rows, count_nonzero, forward_vector, list_nonzero,
 };

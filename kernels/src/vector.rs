@@ -14,6 +14,7 @@ use crate::compressed::{BLOCK, Compressed};
 use crate::isa::Isa;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
+use crate::tiled::SlicedProduct;
 
 /// Where a matrix has entries, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ pub enum Recurrent<'a> {
     Zero,
     /// Every entry of W is multiplied.
     Full(RowProduct<'a>),
+    /// The same, with W in slices.
+    Slices(SlicedProduct<'a>),
     /// Only the columns of active neurons are.
     Events(EventProduct<'a>),
 }
@@ -102,16 +105,18 @@ impl RowProduct<'_> {
 /// `rates[i] = max(a[i], 0)` (NaN stays NaN).
 ///
 /// `activations` and `rates` are `[rows.len()]`. A row's result depends on nothing but the row and on how W is given:
-/// any cut into ranges gives the same bits. [`Recurrent::Full`] and [`Recurrent::Events`] add in different orders and so
-/// agree to rounding, for finite values: the second multiplies no inactive state, the first does, and 0 · ∞ is NaN.
+/// any cut into ranges gives the same bits. [`Recurrent::Full`], [`Recurrent::Slices`] and [`Recurrent::Events`] add in
+/// different orders and so agree to rounding, for finite values: the last multiplies no inactive state, the others do,
+/// and 0 · ∞ is NaN.
 ///
 /// # Panics
-/// If a shape does not fit, or an active neuron is no column.
+/// If a shape does not fit, `rows` are not whole blocks of slices, or an active neuron is no column.
 pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], rates: Option<&mut [f32]>) {
     let rows = call.rows;
     match &call.recurrent {
         Recurrent::Zero => {}
         Recurrent::Full(product) => product.check(rows),
+        Recurrent::Slices(product) => product.check(rows),
         Recurrent::Events(product) => {
             assert_eq!(product.columns.rows(), rows, "the rows of the columns");
             assert_eq!(product.states.len(), product.columns.cols(), "one state a column");
@@ -152,15 +157,20 @@ impl<P: Phi> Kernel for Forward<'_, '_, P> {
                 // SAFETY: as above.
                 z = s.add(z, unsafe { sixteen_rows(s, product, rows) });
             }
-            if let Recurrent::Events(_) = &call.recurrent {
+            if let Recurrent::Events(_) | Recurrent::Slices(_) = &call.recurrent {
                 store(s, self.activations, first, count, z);
             } else {
                 self.finish(s, first, count, z);
             }
         }
-        if let Recurrent::Events(product) = &call.recurrent {
+        match &call.recurrent {
             // SAFETY: `forward_vector` made sure that the columns have as many rows as there are activations.
-            unsafe { add_columns(s, product, self.activations) };
+            Recurrent::Events(product) => unsafe { add_columns(s, product, self.activations) },
+            // SAFETY: `forward_vector` checked the product, and there is an activation for each of the rows.
+            Recurrent::Slices(product) => unsafe { product.add(s, call.rows, self.activations.as_mut_ptr()) },
+            Recurrent::Zero | Recurrent::Full(_) => {}
+        }
+        if let Recurrent::Events(_) | Recurrent::Slices(_) = &call.recurrent {
             for first in (0..len).step_by(WIDTH) {
                 let count = WIDTH.min(len - first);
                 let z = load(s, self.activations, first, count);

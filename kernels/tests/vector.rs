@@ -3,8 +3,9 @@
 //! Bound: |got - want| ≤ c·eps·(k+1)·Σ|a||b| for sums of k products; exact on small integers. Outputs are poisoned with
 //! NaN before each call.
 
-use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, count_nonzero};
-use daleian_kernels::{EventProduct, ForwardVector, Recurrent, RowProduct, Rows, forward_vector, list_nonzero};
+use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, Sliced, count_nonzero};
+use daleian_kernels::{EventProduct, ForwardVector, Recurrent, RowProduct, Rows, SlicedProduct};
+use daleian_kernels::{forward_vector, list_nonzero};
 use proptest::prelude::*;
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -90,6 +91,10 @@ impl Case {
         let mut list = vec![0; self.w.cols()];
         let count = list_nonzero(&self.rates, &mut list);
         assert_eq!(count_nonzero(isa, &self.rates), count);
+        let mut bounds: Vec<usize> = [0].into_iter().chain(cut.iter().copied()).chain([n]).collect();
+        bounds.dedup();
+        let width = (self.w.cols() / 3).clamp(1, 40_000);
+        let matrix = (how == How::Slices).then(|| Sliced::new(&self.w, &self.weights, width, &bounds));
         let mut start = 0;
         for end in cut.iter().copied().chain([n]) {
             let rows = start..end;
@@ -98,6 +103,10 @@ impl Case {
             let recurrent = match how {
                 How::Plain => full(Rows::Pattern(&self.w)),
                 How::Compressed => full(Rows::Compressed(compressed.as_ref().expect("enough entries"))),
+                How::Slices => {
+                    let matrix = matrix.as_ref().expect("made above");
+                    Recurrent::Slices(SlicedProduct { matrix, states: &self.rates })
+                }
                 How::Events => {
                     columns = Columns::new(&self.w, &self.weights, rows.clone());
                     Recurrent::Events(EventProduct { columns: &columns, states: &self.rates, active: &list[..count] })
@@ -116,10 +125,11 @@ impl Case {
 enum How {
     Plain,
     Compressed,
+    Slices,
     Events,
 }
 
-const WAYS: [How; 3] = [How::Plain, How::Compressed, How::Events];
+const WAYS: [How; 4] = [How::Plain, How::Compressed, How::Slices, How::Events];
 /// Lengths around every edge of the loops: none, short, one vector, four, and what is left over.
 const LENGTHS: [usize; 14] = [0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 0, 200, 333];
 
@@ -142,6 +152,24 @@ fn every_way_agrees_with_f64() {
                     assert!((got - want).abs() <= bound, "{how:?} on {isa}, row {row}: {got} is not {want}");
                     assert_eq!(r[row], a[row].max(0.0), "{how:?} on {isa}, row {row}");
                 }
+            }
+        }
+    }
+}
+
+/// Whole slices of sixteen rows, of every length, and what is left over.
+#[test]
+fn many_rows_of_one_length_agree_with_f64() {
+    let mut numbers = Numbers(5);
+    for exact in [false, true] {
+        let case = Case::new(&mut numbers, (700, 90), &[3, 8, 0, 1, 30], 0.8, exact);
+        for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+            let (a, _) = case.run(isa, how, &[1, 333], Activation::Identity);
+            for row in 0..700 {
+                let (want, terms, count) = case.reference(row);
+                let bound = if exact { 0.0 } else { EPS * (count + 1) as f64 * terms };
+                let got = f64::from(a[row]);
+                assert!((got - want).abs() <= bound, "{how:?} on {isa}, row {row}: {got} is not {want}");
             }
         }
     }
@@ -303,6 +331,40 @@ mod contracts {
     #[should_panic(expected = "one activation a row")]
     fn activations() {
         call(6, 3, 2, 3);
+    }
+
+    fn slices(rows: std::ops::Range<usize>, values: usize, states: usize) {
+        let matrix = Sliced::new(&Pattern::dense(4, 3), &vec![1.0; values], 2, &[0, 1, 4]);
+        assert_eq!((matrix.cols(), matrix.bounds()), (3, &[0, 1, 4][..]));
+        let recurrent = Recurrent::Slices(SlicedProduct { matrix: &matrix, states: &vec![2.0; states] });
+        let (bias, activation) = (&[0.5; 4][..], Activation::Identity);
+        let mut out = vec![f32::NAN; rows.len()];
+        let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
+        forward_vector(Isa::available()[0], &call, &mut out, None);
+        assert_eq!(out, vec![6.5; rows.len()]);
+    }
+
+    #[test]
+    fn whole_blocks_are_right() {
+        [0..4, 0..1, 1..4, 1..1].into_iter().for_each(|rows| slices(rows, 12, 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "are not whole blocks")]
+    fn whole_blocks() {
+        slices(0..2, 12, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "one value an entry")]
+    fn values_of_slices() {
+        slices(0..4, 11, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "one state a column")]
+    fn states_of_slices() {
+        slices(0..4, 12, 4);
     }
 
     fn events(rows: std::ops::Range<usize>, active: &[u32]) {

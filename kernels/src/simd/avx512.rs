@@ -155,6 +155,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: __m512, len: usize) {
+        let mask = first(len);
+        // SAFETY: the caller promises `len` readable indices and a writable element at each; masked-off ones are not
+        // touched.
+        unsafe {
+            let index = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, index.cast()));
+            _mm512_mask_i32scatter_ps::<4>(base, mask, index, v);
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, p: *const f32) {
         // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }

@@ -61,6 +61,20 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `index` is valid for reading `len` `u16`; `base` is valid for reading at each of them.
     unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V;
+    /// Writes the first `len` (0 to 16) elements to `base[index[k]]`.
+    /// # Safety
+    /// `index` is valid for reading `len` `u16`; `base` is valid for writing at each of them.
+    #[inline(always)]
+    unsafe fn scatter_short(self, base: *mut f32, index: *const u16, v: Self::V, len: usize) {
+        let mut whole = [0.0f32; WIDTH];
+        // SAFETY: as the caller promises.
+        unsafe {
+            self.store(whole.as_mut_ptr(), v);
+            for (k, &x) in whole.iter().enumerate().take(len) {
+                *base.add(usize::from(*index.add(k))) = x;
+            }
+        }
+    }
     /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
     fn prefetch(self, p: *const f32);
 

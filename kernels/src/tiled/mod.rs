@@ -10,11 +10,13 @@
 
 mod gradient;
 mod product;
+mod sliced;
 #[cfg(test)]
 mod tests;
 
 pub use gradient::tiled_gradient;
 pub use product::tiled_product;
+pub use sliced::{Sliced, SlicedProduct};
 
 use std::ops::Range;
 
