@@ -46,6 +46,7 @@ fn one_lane(criterion: &mut Criterion) {
             };
             run(OneLane::Plain, 100);
             run(OneLane::Compressed, 100);
+            run(OneLane::Sliced, 100);
             for active in ACTIVE {
                 run(OneLane::EventDriven, active);
             }

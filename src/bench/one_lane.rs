@@ -1,12 +1,13 @@
 //! The product of one lane, alone on one thread, as a fraction of the roof.
 
 use daleian_kernels::{
-    Activation, Aligned, Compressed, ForwardVector, Isa, Recurrent, RowProduct, Rows, forward_vector,
+    Activation, Aligned, Compressed, ForwardVector, Isa, Recurrent, RowProduct, Rows, SlicedProduct, forward_vector,
 };
 
 use super::kernels::time;
 use super::sides::{connectome, random};
 use super::{Cell, KernelRate, Roof, roof_of};
+use crate::network::slices;
 
 /// The rate of W r with one lane, as a simulation steps, for the neurons and density of `cell`, measured for about
 /// `seconds`.
@@ -17,23 +18,24 @@ pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> Ker
     let n = cell.neurons;
     let connectome = connectome(n, cell.density);
     let pattern = &**connectome.pattern();
-    let compressed = Compressed::new(pattern);
     let values = Aligned::from(random(pattern.nnz(), 0));
     let (bias, states) = (Aligned::from(random(n, 1)), Aligned::from(random(n, 2)));
     let mut out = Aligned::zeros(n);
-    let (rows, indices) = match &compressed {
-        Some(compressed) => (Rows::Compressed(compressed), compressed.bytes()),
-        None => (Rows::Pattern(pattern), pattern.nnz() * size_of::<u32>()),
+    let (compressed, sliced) = (Compressed::new(pattern), slices(pattern, &values, 1));
+    let (recurrent, bytes) = match (&sliced, &compressed) {
+        (Some((matrix, _)), _) => (Recurrent::Slices(SlicedProduct { matrix, states: &states }), matrix.bytes()),
+        (None, compressed) => {
+            let (rows, indices) = match compressed {
+                Some(compressed) => (Rows::Compressed(compressed), compressed.bytes()),
+                None => (Rows::Pattern(pattern), pattern.nnz() * size_of::<u32>()),
+            };
+            let product = RowProduct { rows, values: &values, states: &states };
+            (Recurrent::Full(product), indices + pattern.nnz() * size_of::<f32>())
+        }
     };
-    let call = ForwardVector {
-        rows: &(0..n),
-        recurrent: Recurrent::Full(RowProduct { rows, values: &values, states: &states }),
-        input: None,
-        bias: &bias,
-        activation: Activation::Identity,
-    };
+    let (rows, activation) = (0..n, Activation::Identity);
+    let call = ForwardVector { rows: &rows, recurrent, input: None, bias: &bias, activation };
     let taken = time(seconds, &mut || forward_vector(isa, &call, &mut out, None));
-    let bytes = indices + pattern.nnz() * size_of::<f32>();
     let roof = roof_of(roofs, bytes);
     let roof_bytes = 1e9 * roof.gflops / 2.0 * size_of::<f32>() as f64;
     KernelRate {

@@ -2,11 +2,12 @@
 //! for them.
 //!
 //! With one lane a step reads each weight once, so that the bytes moved are what it takes: W's column indices are
-//! compressed, and the weights of silent presynaptic neurons are passed over where these are many.
+//! compressed, large matrices are kept in slices, and the weights of silent presynaptic neurons are passed over where
+//! these are many.
 
 use daleian_kernels::{
-    Columns, Compressed, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, count_nonzero,
-    forward_vector, list_nonzero,
+    Columns, Compressed, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, Sliced,
+    SlicedProduct, count_nonzero, forward_vector, list_nonzero,
 };
 use rayon::prelude::*;
 
@@ -21,16 +22,27 @@ pub enum OneLane {
     /// As the network has it: no more memory, and a step moves 8 bytes a synapse.
     Plain,
     /// With column indices of two bytes where that is less: 2 bytes more, and a step moves 6.
-    #[default]
     Compressed,
-    /// Compressed, and once more by presynaptic neuron: 8 bytes more. A step in which few enough neurons are active
+    /// A copy of the weights in slices of sixteen rows (see [`Sliced`]) where there are more than 8,192 neurons: 6 to 7
+    /// bytes more. A step moves 6, and gathers rates from the nearest cache. Smaller networks are compressed.
+    #[default]
+    Sliced,
+    /// Sliced, and once more by presynaptic neuron: 8 to 13 bytes more. A step in which few enough neurons are active
     /// moves about 6 a synapse *of those*.
     EventDriven,
 }
 
 /// Share of active neurons up to which their columns are faster than all rows. Measured, an entry of a column takes one to
-/// two times as long as one of a row.
+/// two times as long as one of a row, ...
 const FEW_ACTIVE: f64 = 1.0 / 3.0;
+/// ... and up to four times as long as one of a slice.
+const FEWER_ACTIVE: f64 = 1.0 / 5.0;
+/// Columns of a tile of slices: 32 KiB of rates. Where they are all, rows are as fast.
+const TILE: usize = 8192;
+/// Entries that a row should have in a tile: with fewer, reading and writing its sum takes too much.
+const IN_A_TILE: usize = 2;
+/// Rows of a block of slices at most: 128 KiB of sums.
+const BLOCK: usize = 1 << 15;
 /// Entries that one task should have (about 30 µs of one core); a smaller W is no work to share.
 const TASK: usize = 1 << 17;
 /// Ranges of rows that W is cut into for threads, at most.
@@ -42,6 +54,7 @@ const COLUMN: usize = 32;
 #[derive(Debug)]
 pub(super) struct Plan {
     compressed: Option<Compressed>,
+    sliced: Option<Sliced>,
     rows: Partition,
     events: Option<Events>,
 }
@@ -65,18 +78,27 @@ impl Plan {
     pub fn new(network: &Network, kept: OneLane) -> Self {
         let wiring = network.wiring();
         let pattern = wiring.recurrent();
-        let compressed = if kept == OneLane::Plain { None } else { Compressed::new(pattern) };
-        let parts = (pattern.nnz() / TASK).clamp(1, PARTS);
+        let sliced = matches!(kept, OneLane::Sliced | OneLane::EventDriven)
+            .then(|| slices(pattern, &network.parameters().recurrent, rayon::current_num_threads()))
+            .flatten();
+        let compressed = if kept == OneLane::Plain || sliced.is_some() { None } else { Compressed::new(pattern) };
         // what is done once a neuron costs about as much as a handful of entries
-        let rows = Partition::balanced(&[pattern, wiring.input()], parts, 8);
+        let rows = match &sliced {
+            Some((_, blocks)) => blocks.clone(),
+            None => {
+                let parts = (pattern.nnz() / TASK).clamp(1, PARTS);
+                Partition::balanced(&[pattern, wiring.input()], parts, 8)
+            }
+        };
         let events = (kept == OneLane::EventDriven).then(|| Events::new(pattern, &network.parameters().recurrent));
-        Self { compressed, rows, events }
+        Self { compressed, sliced: sliced.map(|(sliced, _)| sliced), rows, events }
     }
 
     /// Memory that this takes.
     pub fn bytes(&self) -> usize {
         let columns = self.events.iter().flat_map(|events| &events.columns);
-        self.compressed.as_ref().map_or(0, Compressed::bytes) + columns.map(Columns::bytes).sum::<usize>()
+        let all = self.compressed.as_ref().map_or(0, Compressed::bytes) + self.sliced.as_ref().map_or(0, Sliced::bytes);
+        all + columns.map(Columns::bytes).sum::<usize>()
     }
 
     /// One time step. `rates` is `None` where they are zero.
@@ -86,7 +108,8 @@ impl Plan {
         let Network { wiring, parameters } = network;
         let Output { activations, rates: next, readout, active } = output;
         let few = self.events.as_ref().zip(rates).filter(|(_, rates)| {
-            let limit = (rates.len() as f64 * FEW_ACTIVE) as usize;
+            let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
+            let limit = (rates.len() as f64 * share) as usize;
             count_nonzero(isa, rates) <= limit
         });
         let active = match few {
@@ -111,9 +134,10 @@ impl Plan {
                 (Some((events, states)), _) => {
                     Recurrent::Events(EventProduct { columns: events.of(rows.start), states, active })
                 }
-                (None, Some(states)) => {
-                    Recurrent::Full(RowProduct { rows: all, values: &parameters.recurrent, states })
-                }
+                (None, Some(states)) => match &self.sliced {
+                    Some(matrix) => Recurrent::Slices(SlicedProduct { matrix, states }),
+                    None => Recurrent::Full(RowProduct { rows: all, values: &parameters.recurrent, states }),
+                },
                 (None, None) => Recurrent::Zero,
             };
             let input = RowProduct { rows: Rows::Pattern(wiring.input()), values: &parameters.input, states: input };
@@ -150,6 +174,18 @@ impl Events {
     fn of(&self, row: usize) -> &Columns {
         &self.columns[self.columns.partition_point(|columns| columns.rows().start < row)]
     }
+}
+
+/// W in slices and its blocks of rows, one for each of so many threads at least; `None` where rows are as fast. (The sum of
+/// a row goes from tile to tile whatever the block, so that no bit depends on the cut.)
+pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: usize) -> Option<(Sliced, Partition)> {
+    let tiles = pattern.cols().div_ceil(TILE);
+    if tiles < 2 || pattern.nnz() < IN_A_TILE * tiles * pattern.rows() {
+        return None;
+    }
+    let wanted = pattern.rows().div_ceil(BLOCK).next_multiple_of(threads);
+    let blocks = Partition::balanced_within(&[pattern], wanted, 8, BLOCK);
+    Some((Sliced::new(pattern, values, pattern.cols().div_ceil(tiles), blocks.bounds()), blocks))
 }
 
 /// Cuts the rows into ranges of at most `most` rows: a few for each thread where W is work enough. (The sum of a row runs

@@ -42,12 +42,12 @@ impl Network {
     /// Runs this network step by step with the instructions of `isa`.
     ///
     /// Keeps W in the form that is fastest for one lane: [`OneLane::EventDriven`] where neurons can be silent (their
-    /// rates are rectified, or phi is relu), else [`OneLane::Compressed`]. To make that takes about as long as a few
+    /// rates are rectified, or phi is relu), else [`OneLane::Sliced`]. To make that takes about as long as a few
     /// steps. A simulation of several lanes, or one with no memory to spare, asks for [`OneLane::Plain`] by
     /// [`stepper_with`](Self::stepper_with).
     pub fn stepper(&self, isa: Isa) -> Stepper<'_> {
         let silent = self.wiring.rectified() || self.wiring.activation() == Activation::Relu;
-        self.stepper_with(isa, if silent { OneLane::EventDriven } else { OneLane::Compressed })
+        self.stepper_with(isa, if silent { OneLane::EventDriven } else { OneLane::Sliced })
     }
 
     /// Runs this network step by step, with W kept for one lane as `one_lane` says.

@@ -69,7 +69,7 @@ fn steps_by_hand_answer_as_evaluation_does() {
     }
 }
 
-const WAYS: [OneLane; 3] = [OneLane::Plain, OneLane::Compressed, OneLane::EventDriven];
+const WAYS: [OneLane; 4] = [OneLane::Plain, OneLane::Compressed, OneLane::Sliced, OneLane::EventDriven];
 
 /// About half a million synapses, which threads share.
 fn large() -> Network {
@@ -129,7 +129,38 @@ fn one_lane_by_plain_loops() {
 /// Whatever the number of threads, and of those that the stepper was made on.
 #[test]
 fn one_lane_gives_the_same_bits_on_any_number_of_threads() {
-    let network = large();
+    assert_same_bits(&large());
+}
+
+/// The same where W is taken in slices, and the bytes that they take.
+#[test]
+fn slices_give_the_same_bits_on_any_number_of_threads() {
+    let network = wide();
+    assert_same_bits(&network);
+    let synapses = network.wiring().recurrent().nnz();
+    let bytes = |way| network.stepper_with(isa(), way).bytes() as f64 / synapses as f64;
+    assert!((6.0..7.0).contains(&bytes(OneLane::Sliced)), "{}", bytes(OneLane::Sliced));
+    assert!((12.0..14.0).contains(&bytes(OneLane::EventDriven)), "{}", bytes(OneLane::EventDriven));
+    // and the same rates but for rounding
+    let rates = |way| {
+        let (stepper, mut state) = (network.stepper_with(isa(), way), network.state(1));
+        (0..3).for_each(|_| stepper.step(&mut state, &[0.5, -1.0, 0.25]));
+        state.rates().to_vec()
+    };
+    let [rows, slices] = [OneLane::Plain, OneLane::Sliced].map(rates);
+    assert!(rows.iter().any(|&rate| rate > 0.01));
+    assert!(rows.iter().zip(&slices).all(|(a, b)| (a - b).abs() <= 1e-6));
+}
+
+/// More neurons than a tile of slices has columns.
+fn wide() -> Network {
+    let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(30), 1);
+    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+    let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
+    Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
+}
+
+fn assert_same_bits(network: &Network) {
     let run = |made_on: usize, threads: usize, way: OneLane| -> Vec<u32> {
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let stepper = pool(made_on).install(|| network.stepper_with(isa(), way));
@@ -181,6 +212,8 @@ fn one_lane_says_its_memory() {
     let bytes = |way| network.stepper_with(isa(), way).bytes() as f64 / synapses as f64;
     assert_eq!(bytes(OneLane::Plain), 0.0);
     assert!((2.0..2.1).contains(&bytes(OneLane::Compressed)));
+    // too few neurons for slices
+    assert_eq!(bytes(OneLane::Sliced), bytes(OneLane::Compressed));
     assert!((8.0..8.2).contains(&bytes(OneLane::EventDriven)));
     // silent neurons are to be expected of rectified rates
     assert_eq!(network.stepper(isa()).bytes(), network.stepper_with(isa(), OneLane::EventDriven).bytes());
