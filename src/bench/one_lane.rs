@@ -16,7 +16,7 @@ const OURS: usize = 64 << 20;
 /// The rate of W r with one lane, as a simulation steps, for the neurons and density of `cell`, measured for about
 /// `seconds`.
 ///
-/// Each entry is read once, so what counts is the cache that holds the entries (the weights and their compressed indices):
+/// Each entry is read once, so what counts is the cache that holds the entries (the weights and what says where they belong):
 /// `fraction` is that of the bytes that the roof reads from there in the same time, 4 for each multiply-add.
 pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> KernelRate {
     let n = cell.neurons;
@@ -25,7 +25,7 @@ pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> Ker
     let values = Aligned::from(random(pattern.nnz(), 0));
     let (bias, states) = (Aligned::from(random(n, 1)), Aligned::from(random(n, 2)));
     let mut out = Aligned::zeros(n);
-    let (compressed, sliced) = (Compressed::new(pattern), slices(pattern, &values, 1));
+    let (compressed, sliced) = (Compressed::new(pattern), slices(pattern, &values, || 1));
     let (recurrent, bytes) = match (&sliced, &compressed) {
         (Some((matrix, _)), _) => (Recurrent::Slices(SlicedProduct { matrix, states: &states }), matrix.bytes()),
         (None, compressed) => {

@@ -35,9 +35,11 @@ const ENTRIES: usize = 10;
 const FEWEST: usize = 2 * ENTRIES;
 /// How often a block should use the states of a tile that it has loaded.
 const USES: usize = 27;
-/// Rows of a block at least, so that runs of segments of equal length are long.
+/// Rows that a block should have at least, so that runs of segments of equal length are long.
 const FEWEST_ROWS: usize = 512;
-/// Rows of a block at most, so that their δ stay near too: 16 lanes of them are 1 MiB.
+/// Rows of a block below which no number of threads is worth another one: with a few rows, runs are one segment each.
+const FEWEST_FOR_THREADS: usize = 64;
+/// Rows that a block should have at most, so that their δ stay near too: 16 lanes of them are 1 MiB.
 const MOST_ROWS: usize = 16_384;
 
 impl Layout {
@@ -59,7 +61,7 @@ impl Layout {
         let tiles = neurons.div_ceil(width);
         let rows = columns(USES).clamp(FEWEST_ROWS, MOST_ROWS);
         let threads = rayon::current_num_threads();
-        let blocks = neurons.div_ceil(rows).next_multiple_of(threads);
+        let blocks = neurons.div_ceil(rows).next_multiple_of(threads).min(neurons.div_ceil(FEWEST_FOR_THREADS));
         Self::Tiles { width: neurons.div_ceil(tiles), blocks }
     }
 
@@ -98,7 +100,7 @@ mod tests {
         match Layout::of(neurons, synapses, lanes) {
             Layout::Rows => None,
             Layout::Tiles { width, blocks } => {
-                assert!(blocks > 0 && blocks.is_multiple_of(rayon::current_num_threads()));
+                assert!((1..=neurons.div_ceil(64)).contains(&blocks));
                 Some(width)
             }
         }
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn widths_by_hand() {
-        // 32 KiB of states are near; rows of 19 synapses are too short for tiles
+        // 40 KiB of states are near; rows of 19 synapses are too short for tiles
         assert_eq!(width(128, 128 * 128, 64), None);
         assert_eq!(width(640, 640 * 640, 16), None);
         assert_eq!(width(641, 641 * 641, 16), Some(321));

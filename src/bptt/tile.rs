@@ -148,7 +148,7 @@ impl Tile {
             let size = wiring.neurons() * self.lanes.stored;
             let read = |(output, activations): (&mut [f32], &[f32])| step.readout(activations, output);
             let (output, states) = (&mut self.output[..context.steps * outputs], &workspace.states);
-            if context.split {
+            if context.split && context.plan.shared {
                 output.par_chunks_mut(outputs).zip(states.par_chunks(size)).for_each(read);
             } else {
                 output.chunks_mut(outputs).zip(states.chunks(size)).for_each(read);

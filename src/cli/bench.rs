@@ -18,8 +18,8 @@ use super::{args, isa, on_threads, print, print_json, say};
 
 /// The tiles that the kernels are measured on where no cells are named.
 const TILES: [Cell; 7] = [
-    tile(128, 1.0, 64),
-    tile(1440, 0.05, 64),
+    tile(128, 1.0, 200),
+    tile(1440, 0.05, 200),
     tile(4096, 0.05, 32),
     tile(4096, 0.05, 64),
     tile(16384, 0.01, 16),

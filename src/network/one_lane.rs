@@ -79,7 +79,7 @@ impl Plan {
         let wiring = network.wiring();
         let pattern = wiring.recurrent();
         let sliced = matches!(kept, OneLane::Sliced | OneLane::EventDriven)
-            .then(|| slices(pattern, &network.parameters().recurrent, rayon::current_num_threads()))
+            .then(|| slices(pattern, &network.parameters().recurrent, rayon::current_num_threads))
             .flatten();
         let compressed = if kept == OneLane::Plain || sliced.is_some() { None } else { Compressed::new(pattern) };
         // what is done once a neuron costs about as much as a handful of entries
@@ -176,13 +176,18 @@ impl Events {
     }
 }
 
-/// W in slices and its blocks of rows, one for each of so many threads at least; `None` where rows are as fast. (The sum of
-/// a row goes from tile to tile whatever the block, so that no bit depends on the cut.)
-pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: usize) -> Option<(Sliced, Partition)> {
+/// W in slices and its blocks of rows, one for each thread where W is work enough; `None` where rows are as fast. (The sum
+/// of a row goes from tile to tile whatever the block, so that no bit depends on the cut.)
+pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: impl Fn() -> usize) -> Option<(Sliced, Partition)> {
     let tiles = pattern.cols().div_ceil(TILE);
     if tiles < 2 || pattern.nnz() < IN_A_TILE * tiles * pattern.rows() {
         return None;
     }
+    // a small network leaves the threads asleep
+    let threads = match (pattern.nnz() / TASK).clamp(1, PARTS) {
+        1 => 1,
+        useful => useful.min(threads()),
+    };
     let wanted = pattern.rows().div_ceil(BLOCK).next_multiple_of(threads);
     let blocks = Partition::balanced_within(&[pattern], wanted, 8, BLOCK);
     Some((Sliced::new(pattern, values, pattern.cols().div_ceil(tiles), blocks.bounds()), blocks))

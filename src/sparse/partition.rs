@@ -6,7 +6,7 @@ use super::Pattern;
 
 /// A fixed cut of the rows of one or more matrices into consecutive ranges of about the same number of entries.
 ///
-/// The cut depends on the structure alone, never on the number of threads.
+/// The cut depends on the structure and the number of parts alone.
 #[derive(Debug, Clone)]
 pub struct Partition {
     bounds: Vec<usize>,

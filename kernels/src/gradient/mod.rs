@@ -42,8 +42,8 @@ pub fn steps_per_pass(cols: usize, lanes: usize) -> usize {
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.
 ///
 /// `gradient` holds the entries of `rows`. Each entry adds its products over time and vectors of lanes into one
-/// vector, folds that, and adds the sum, [`steps_per_pass`] steps at a time: the order depends on the number of steps
-/// and lanes alone.
+/// vector, folds that, and adds the sum, [`steps_per_pass`] steps at a time; of many rows that have the same columns, one
+/// product after the other. The order depends on the pattern and on the number of steps and lanes alone.
 ///
 /// # Panics
 /// If a shape does not fit.

@@ -13,8 +13,9 @@ use crate::simd::{Kernel, Simd, WIDTH};
 /// of `tiled`.
 ///
 /// `gradient` holds the entries of `rows` in the order of `tiled`. Each entry adds its products over time and vectors of
-/// lanes into one vector, folds that, and adds the sum, [`steps_per_pass`] steps of a tile at a time: the order depends on
-/// the number of steps, of lanes and of columns of a tile alone.
+/// lanes into one vector, folds that, and adds the sum, [`steps_per_pass`] steps of a tile at a time; in a row that has all
+/// columns of a tile, one product after the other. The order depends on the row and on the number of steps, of lanes and
+/// of columns of a tile alone.
 ///
 /// # Panics
 /// If a shape does not fit, `rows` are not whole blocks, or `tiled` was made [transposed](Tiled::transposed).

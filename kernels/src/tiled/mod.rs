@@ -32,14 +32,15 @@ const AHEAD: usize = 96;
 /// [transposed](Self::transposed) matrix in the order tile, block, segment, column, with 2 bytes a segment.
 ///
 /// The kernels read and write at these places without looking again. Only [`Tiled::new`] and
-/// [`Tiled::transposed`] make one, from a pattern, and nothing changes it, so that:
+/// [`Tiled::transposed`] make one, from a pattern, and nothing changes it (but [`Sliced`], which keeps one of its own and
+/// puts the columns of each run in another order), so that:
 ///
 /// * `bounds` rises from 0 to `rows`, no block having more than 65,536 rows; `entries` says where the rows of each
 ///   block start in the pattern, or is empty where the order is by tiles;
 /// * `parts` has an element for each block and tile, in their order, and one more; between one and the next, the runs
 ///   have as many segments in all, and the segments as many entries, as are between;
 /// * `places` of a part are rows of its block, counted from its start;
-/// * `starts` says where each segment starts in the pattern, or is empty where the order is by tiles;
+/// * `starts` says where each segment starts in the pattern, or is empty where the order is by tiles or slices;
 /// * `absent`, from `absent_from` on for each block, are the rows of the block that have no segment in the first tile;
 /// * `columns` of tile t plus t · `width` are below `cols`.
 #[derive(Debug, Clone)]

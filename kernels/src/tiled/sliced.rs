@@ -57,7 +57,8 @@ impl Sliced {
                 left -= count;
             }
         }
-        (tiled.columns, tiled.starts) = (columns, Vec::new());
+        (tiled.columns, tiled.starts, tiled.absent) = (columns, Vec::new(), Vec::new());
+        tiled.absent_from.fill(0);
         Self { tiled, values: Aligned::from(sliced) }
     }
 
@@ -73,12 +74,11 @@ impl Sliced {
 
     /// Memory that this takes.
     pub fn bytes(&self) -> usize {
-        let Tiled { parts, runs, places, columns, absent, .. } = &self.tiled;
+        let Tiled { parts, runs, places, columns, .. } = &self.tiled;
         size_of_val(&parts[..])
             + size_of_val(&runs[..])
             + size_of_val(&places[..])
             + size_of_val(&columns[..])
-            + size_of_val(&absent[..])
             + size_of_val(&self.values[..])
     }
 }
