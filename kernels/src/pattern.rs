@@ -202,11 +202,9 @@ impl Pattern {
         self.twins[row]
     }
 
-    /// The rows around `row` that have the same columns as it, each of them a neighbour of the next.
-    pub(crate) fn twins_of(&self, row: usize) -> Range<usize> {
-        let before = self.twins[..row].iter().rev().take_while(|&&twins| twins).count();
-        let behind = self.twins[row..].iter().take_while(|&&twins| twins).count();
-        row - before..row + behind + 1
+    /// How many rows from `row` on have the same columns.
+    pub(crate) fn twins_from(&self, row: usize) -> usize {
+        self.twins[row..].iter().take_while(|&&twins| twins).count() + 1
     }
 
     /// Whether the entries are so many that no near cache holds them from one pass to the next: then a pass asks for

@@ -1,13 +1,13 @@
 //! The gradient of rows that have the same columns, as in a full matrix.
 //!
 //! There the sums of sixteen neighbouring entries of a row can be the lanes of one vector: the states are turned over
-//! once, so that a vector holds one lane of sixteen columns, and no sum has to be folded.
+//! once, so that a vector holds one lane of sixteen columns, and folding a sum takes no shuffle.
 
 use super::Outer;
 use crate::operand::MAX_LANES;
 use crate::simd::{Kernel, Simd, WIDTH};
 
-/// Rows from which on turning the states over pays.
+/// Rows from which on turning the states over pays, where there are registers for several.
 pub(crate) const LEAST_ROWS: usize = 32;
 /// Columns from which on it does.
 pub(crate) const LEAST_COLUMNS: usize = 24;
@@ -29,8 +29,8 @@ const VECTORS: usize = 2;
 #[repr(align(64))]
 struct Turned([f32; MAX_LANES * VECTORS * WIDTH]);
 
-/// `out[k · columns + c] += Σ_t Σ_lane δ_t[row k, lane] r_t[columns[c], lane]`, the products of an entry one after the
-/// other, so that it does not matter which rows are given together.
+/// `out[k · columns + c] += Σ_t Σ_lane δ_t[row k, lane] r_t[columns[c], lane]`, the same bits as
+/// [`add_row`](super::add_row) gives: it does not matter which rows are given together, or which way.
 ///
 /// # Safety
 /// δ has 16 G elements for each of the rows, the states have 16 G elements for each of the columns at each step (`G` · `T`
@@ -70,12 +70,6 @@ impl<C: Copy + Into<u32>, R: Fn(usize) -> usize, const G: usize, const T: usize>
                 turn::<S, C, G, T>(s, columns, &states, turned);
                 let out = out.add(first);
                 let mut k = 0;
-                if S::TWINS {
-                    while k + 8 <= block.count {
-                        rows::<S, C, R, G, T, 8>(s, &block, &steps, columns.len(), turned, k, out);
-                        k += 8;
-                    }
-                }
                 while k + 3 <= block.count {
                     rows::<S, C, R, G, T, 3>(s, &block, &steps, columns.len(), turned, k, out);
                     k += 3;
@@ -119,6 +113,9 @@ unsafe fn turn<S: Simd, C: Copy + Into<u32>, const G: usize, const T: usize>(
     }
 }
 
+/// The sums of several rows in a few vectors of columns.
+type Sums<S, const N: usize> = [[<S as Simd>::V; VECTORS]; N];
+
 /// The entries of the rows from `k` to `k + N` in `columns` columns.
 ///
 /// # Safety
@@ -133,33 +130,27 @@ unsafe fn rows<S: Simd, C, R: Fn(usize) -> usize, const G: usize, const T: usize
     k: usize,
     out: *mut f32,
 ) {
-    let mut sums = [[s.splat(0.0); VECTORS]; N];
-    let mut turned = turned;
-    // SAFETY: as the caller promises.
-    unsafe {
-        for step in steps {
-            let mut delta = [step.delta.as_ptr(); N];
-            for (r, delta) in delta.iter_mut().enumerate() {
-                *delta = delta.add((block.row)(k + r) * (WIDTH * G));
-            }
-            for lane in 0..WIDTH * G {
-                let mut states = [s.splat(0.0); VECTORS];
-                for (v, states) in states.iter_mut().enumerate() {
-                    *states = s.load(turned.add(v * WIDTH));
-                }
-                turned = turned.add(VECTORS * WIDTH);
-                for (sums, delta) in sums.iter_mut().zip(&delta) {
-                    let delta = s.splat(*delta.add(lane));
-                    for (sum, &states) in sums.iter_mut().zip(&states) {
-                        *sum = s.mul_add(delta, states, *sum);
-                    }
-                }
-            }
+    let mut deltas = [[std::ptr::null(); N]; T];
+    for (step, deltas) in steps.iter().zip(&mut deltas) {
+        for (r, delta) in deltas.iter_mut().enumerate() {
+            *delta = step.delta.as_ptr().wrapping_add((block.row)(k + r) * (WIDTH * G));
         }
-        for (r, sums) in sums.iter().enumerate() {
-            let out = out.add((k + r) * block.columns.len());
-            for (v, &sum) in sums.iter().enumerate() {
-                let (out, len) = (out.wrapping_add(v * WIDTH), columns.saturating_sub(v * WIDTH));
+    }
+    // as `Simd::sums` folds the lanes of a vector
+    let mut halves = [[[s.splat(0.0); VECTORS]; N]; 2];
+    for (half, sums) in halves.iter_mut().enumerate() {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let first = quad::<S, G, T, N>(s, &deltas, turned, 8 * half);
+            *sums = add(s, first, quad::<S, G, T, N>(s, &deltas, turned, 8 * half + 4));
+        }
+    }
+    for (r, sums) in add(s, halves[0], halves[1]).iter().enumerate() {
+        let out = out.wrapping_add((k + r) * block.columns.len());
+        for (v, &sum) in sums.iter().enumerate() {
+            let (out, len) = (out.wrapping_add(v * WIDTH), columns.saturating_sub(v * WIDTH));
+            // SAFETY: as the caller promises, there are `columns` elements from the first column on.
+            unsafe {
                 if len >= WIDTH {
                     s.store(out, s.add(s.load(out), sum));
                 } else if len > 0 {
@@ -168,4 +159,67 @@ unsafe fn rows<S: Simd, C, R: Fn(usize) -> usize, const G: usize, const T: usize
             }
         }
     }
+}
+
+/// The sum over four lanes from `first` on: (0 + 2) + (1 + 3).
+///
+/// # Safety
+/// As [`rows`]; `deltas` are those of its rows.
+#[inline(always)]
+unsafe fn quad<S: Simd, const G: usize, const T: usize, const N: usize>(
+    s: S,
+    deltas: &[[*const f32; N]; T],
+    turned: *const f32,
+    first: usize,
+) -> Sums<S, N> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let even = lane::<S, G, T, N>(s, deltas, turned, first);
+        let even = add(s, even, lane::<S, G, T, N>(s, deltas, turned, first + 2));
+        let odd = lane::<S, G, T, N>(s, deltas, turned, first + 1);
+        add(s, even, add(s, odd, lane::<S, G, T, N>(s, deltas, turned, first + 3)))
+    }
+}
+
+/// What lane `lane` of every vector of lanes gives: Σ_t Σ_g δ_t r_t.
+///
+/// # Safety
+/// As [`quad`].
+#[inline(always)]
+unsafe fn lane<S: Simd, const G: usize, const T: usize, const N: usize>(
+    s: S,
+    deltas: &[[*const f32; N]; T],
+    turned: *const f32,
+    lane: usize,
+) -> Sums<S, N> {
+    let mut sums = [[s.splat(0.0); VECTORS]; N];
+    for (t, deltas) in deltas.iter().enumerate() {
+        for g in 0..G {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let turned = turned.add(((t * G + g) * WIDTH + lane) * VECTORS * WIDTH);
+                let mut states = [s.splat(0.0); VECTORS];
+                for (v, states) in states.iter_mut().enumerate() {
+                    *states = s.load(turned.add(v * WIDTH));
+                }
+                for (sums, delta) in sums.iter_mut().zip(deltas) {
+                    let delta = s.splat(*delta.add(g * WIDTH + lane));
+                    for (sum, &states) in sums.iter_mut().zip(&states) {
+                        *sum = s.mul_add(delta, states, *sum);
+                    }
+                }
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn add<S: Simd, const N: usize>(s: S, mut a: Sums<S, N>, b: Sums<S, N>) -> Sums<S, N> {
+    for (a, b) in a.iter_mut().zip(&b) {
+        for (a, &b) in a.iter_mut().zip(b) {
+            *a = s.add(*a, b);
+        }
+    }
+    a
 }

@@ -42,8 +42,8 @@ pub fn steps_per_pass(cols: usize, lanes: usize) -> usize {
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.
 ///
 /// `gradient` holds the entries of `rows`. Each entry adds its products over time and vectors of lanes into one
-/// vector, folds that, and adds the sum, [`steps_per_pass`] steps at a time; of many rows that have the same columns, one
-/// product after the other. The order depends on the pattern and on the number of steps and lanes alone.
+/// vector, folds that, and adds the sum, [`steps_per_pass`] steps at a time: the order depends on the number of steps
+/// and lanes alone.
 ///
 /// # Panics
 /// If a shape does not fit.
@@ -132,13 +132,12 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let mut row = rows.start;
         while row < rows.end {
             let columns = pattern.row(row);
-            // which way is taken depends on the pattern, not on where the rows given start or end: so do the bits
-            let block = if columns.len() < LEAST_COLUMNS { row..row + 1 } else { pattern.twins_of(row) };
+            let twins = if S::TWINS && columns.len() >= LEAST_COLUMNS { pattern.twins_from(row) } else { 1 };
+            let count = twins.min(rows.end - row);
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows.
             unsafe {
-                if block.len() >= LEAST_ROWS {
-                    let count = block.end.min(rows.end) - row;
+                if count >= LEAST_ROWS {
                     let block = Block { row: move |k| row + k, count, columns };
                     add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
                     out = out.add(count * columns.len());

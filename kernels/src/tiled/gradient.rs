@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::slice;
 
 use super::{AHEAD, Part, Tiled};
-use crate::gradient::{Block, LEAST_COLUMNS, Outer, Pass, add_block, add_row, deltas, pass, steps_per_pass};
+use crate::gradient::{
+    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, add_block, add_row, deltas, pass, steps_per_pass,
+};
 use crate::isa::Isa;
 use crate::operand::check_lanes;
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -13,9 +15,8 @@ use crate::simd::{Kernel, Simd, WIDTH};
 /// of `tiled`.
 ///
 /// `gradient` holds the entries of `rows` in the order of `tiled`. Each entry adds its products over time and vectors of
-/// lanes into one vector, folds that, and adds the sum, [`steps_per_pass`] steps of a tile at a time; in a row that has all
-/// columns of a tile, one product after the other. The order depends on the row and on the number of steps, of lanes and
-/// of columns of a tile alone.
+/// lanes into one vector, folds that, and adds the sum, [`steps_per_pass`] steps of a tile at a time: the order depends on
+/// the number of steps, of lanes and of columns of a tile alone.
 ///
 /// # Panics
 /// If a shape does not fit, `rows` are not whole blocks, or `tiled` was made [transposed](Tiled::transposed).
@@ -93,8 +94,8 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
             let states = self.steps.map(|step| step.states.as_ptr().add(tile * tiled.width * (WIDTH * G)));
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
-                // rows that have every column of the tile: that they do depends on each of them alone
-                if len == (tiled.cols - tile * tiled.width).min(tiled.width) && len >= LEAST_COLUMNS {
+                let full = len == (tiled.cols - tile * tiled.width).min(tiled.width);
+                if S::TWINS && full && len >= LEAST_COLUMNS && run.count as usize >= LEAST_ROWS {
                     let count = run.count as usize;
                     let columns = slice::from_raw_parts(columns, len);
                     let block = Block { row: move |k| row + usize::from(*places.add(k)), count, columns };
