@@ -214,7 +214,7 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
 #[inline(always)]
 unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
     s: S,
-    mut sums: [[S::V; G]; R],
+    sums: [[S::V; G]; R],
     operand: &Operand,
     entry: usize,
     len: usize,
@@ -222,15 +222,32 @@ unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
     // SAFETY: as the caller promises.
     unsafe {
         let col = *operand.pattern.indices().as_ptr().add(entry) as usize;
-        let states = operand.states.as_ptr().add(col * (WIDTH * G));
-        let mut values = [s.splat(0.0); R];
-        for (r, value) in values.iter_mut().enumerate() {
-            *value = s.splat(*operand.values.as_ptr().add(entry + r * len));
+        add_column(s, sums, operand.states.as_ptr().add(col * (WIDTH * G)), operand.values.as_ptr().add(entry), len)
+    }
+}
+
+/// Adds the products of the states of one column with R values that are `len` apart.
+///
+/// # Safety
+/// 16 G states can be read, and each of the values.
+#[inline(always)]
+pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
+    s: S,
+    mut sums: [[S::V; G]; R],
+    states: *const f32,
+    values: *const f32,
+    len: usize,
+) -> [[S::V; G]; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut weights = [s.splat(0.0); R];
+        for (r, weight) in weights.iter_mut().enumerate() {
+            *weight = s.splat(*values.add(r * len));
         }
         for g in 0..G {
             let state = s.load(states.add(g * WIDTH));
-            for (sums, &value) in sums.iter_mut().zip(&values) {
-                sums[g] = s.mul_add(value, state, sums[g]);
+            for (sums, &weight) in sums.iter_mut().zip(&weights) {
+                sums[g] = s.mul_add(weight, state, sums[g]);
             }
         }
     }

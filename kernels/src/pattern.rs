@@ -202,9 +202,9 @@ impl Pattern {
         self.twins[row]
     }
 
-    /// How many rows from `row` on have the same columns.
-    pub(crate) fn twins_from(&self, row: usize) -> usize {
-        self.twins[row..].iter().take_while(|&&twins| twins).count() + 1
+    /// How many of `rows`, from the first on, have the same columns as it.
+    pub(crate) fn twins_of(&self, rows: Range<usize>) -> usize {
+        self.twins[rows.start..rows.end - 1].iter().take_while(|&&twins| twins).count() + 1
     }
 
     /// Whether the entries are so many that no near cache holds them from one pass to the next: then a pass asks for

@@ -25,11 +25,12 @@ pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> Ker
     let values = Aligned::from(random(pattern.nnz(), 0));
     let (bias, states) = (Aligned::from(random(n, 1)), Aligned::from(random(n, 2)));
     let mut out = Aligned::zeros(n);
-    let (compressed, sliced) = (Compressed::new(pattern), slices(pattern, &values, || 1));
-    let (recurrent, bytes) = match (&sliced, &compressed) {
-        (Some((matrix, _)), _) => (Recurrent::Slices(SlicedProduct { matrix, states: &states }), matrix.bytes()),
-        (None, compressed) => {
-            let (rows, indices) = match compressed {
+    let sliced = slices(pattern, &values, || 1);
+    let compressed = if sliced.is_some() { None } else { Compressed::new(pattern) };
+    let (recurrent, bytes) = match &sliced {
+        Some((matrix, _)) => (Recurrent::Slices(SlicedProduct { matrix, states: &states }), matrix.bytes()),
+        None => {
+            let (rows, indices) = match &compressed {
                 Some(compressed) => (Rows::Compressed(compressed), compressed.bytes()),
                 None => (Rows::Pattern(pattern), pattern.nnz() * size_of::<u32>()),
             };

@@ -1,6 +1,6 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
-use super::plan::{apart, cut};
+use super::plan::{apart, tiles_of};
 use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
@@ -39,7 +39,7 @@ impl BpttMemory {
             return Self::with_storage(wiring, loss, batch, trainable, &Storage::whole(wiring, batch, steps));
         }
         let mut out = Self { batch: samples(wiring, loss, batch, steps), ..Self::default() };
-        for tile in cut(wiring.neurons(), wiring.recurrent().nnz(), batch) {
+        for tile in tiles_of(wiring, batch) {
             let state = words(&[wiring.neurons(), tile.stored]);
             out.states = out.states.saturating_add(state);
             let output = words(&[wiring.outputs(), tile.stored]);
@@ -56,7 +56,7 @@ impl BpttMemory {
         trainable: &[ParameterName],
         storage: &Storage,
     ) -> Self {
-        let tiles = cut(wiring.neurons(), wiring.recurrent().nnz(), batch).len();
+        let tiles = tiles_of(wiring, batch).len();
         let recurrent = match Layout::choose(wiring, batch) {
             Layout::Rows => transposed(wiring.recurrent()),
             Layout::Tiles { width, .. } => tiled(wiring.recurrent(), width, !apart(wiring, tiles)),
@@ -94,7 +94,7 @@ fn tiled(pattern: &Pattern, width: usize, turns: bool) -> u64 {
 /// Bytes of inputs, outputs, targets and mask.
 fn samples(wiring: &Wiring, loss: LossName, batch: usize, steps: usize) -> u64 {
     let series = if loss == LossName::Mse { 3 } else { 1 };
-    let sizes = cut(wiring.neurons(), wiring.recurrent().nnz(), batch).into_iter().map(|tile| {
+    let sizes = tiles_of(wiring, batch).into_iter().map(|tile| {
         let input = words(&[steps, wiring.channels(), tile.stored]);
         input.saturating_add(words(&[series, steps, wiring.outputs(), tile.stored]))
     });

@@ -115,7 +115,7 @@ impl Bptt {
     ) -> Self {
         let (wiring, steps) = (network.wiring(), storage.segments.steps());
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
-        let lanes = cut(wiring.neurons(), wiring.recurrent().nnz(), batch);
+        let lanes = plan::tiles_of(wiring, batch);
         let workspaces =
             lanes.chunks(storage.in_turn).map(|lanes| Workspace::training(wiring, &storage, lanes)).collect();
         let backward = match Layout::choose(wiring, batch) {

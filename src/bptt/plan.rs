@@ -56,7 +56,7 @@ impl Plan {
     /// The plan for batches of `batch` samples; the pattern of Wᵀ (where W is taken row by row) and `storage` are left out
     /// where nothing runs backward.
     pub fn new(wiring: &Wiring, transposed: Option<&Pattern>, storage: Option<Storage>, batch: usize) -> Self {
-        let tiles = cut(wiring.neurons(), wiring.recurrent().nnz(), batch);
+        let tiles = tiles_of(wiring, batch);
         let apart = apart(wiring, tiles.len());
         let widest = tiles.iter().map(|tile| tile.stored).max().unwrap_or(0);
         let work = wiring.recurrent().nnz() * widest;
@@ -169,6 +169,11 @@ pub fn cut(neurons: usize, synapses: usize, batch: usize) -> Vec<Lanes> {
             lanes
         })
         .collect()
+}
+
+/// The tiles of a batch on `wiring`: see [`cut`].
+pub(super) fn tiles_of(wiring: &Wiring, batch: usize) -> Vec<Lanes> {
+    cut(wiring.neurons(), wiring.recurrent().nnz(), batch)
 }
 
 /// Lanes stored of the widest tile of such a batch; 0 of an empty one.

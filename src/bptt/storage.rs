@@ -21,7 +21,7 @@ use daleian_kernels::steps_per_pass;
 use serde::Serialize;
 
 use super::layout::Layout;
-use super::plan::{Lanes, apart, cut};
+use super::plan::{Lanes, apart, tiles_of};
 use crate::network::Wiring;
 
 /// Segments of time: the states of one are in memory at a time, and are computed twice, but for the last.
@@ -180,7 +180,7 @@ impl Storage {
     }
 
     fn sum(&self, wiring: &Wiring, batch: usize, of: impl Fn(Sizes) -> u64) -> u64 {
-        let tiles = cut(wiring.neurons(), wiring.recurrent().nnz(), batch);
+        let tiles = tiles_of(wiring, batch);
         let sizes = tiles.chunks(self.in_turn).map(|tiles| of(self.sizes(wiring, tiles)).saturating_mul(WORD));
         sizes.fold(0, u64::saturating_add)
     }
@@ -243,17 +243,13 @@ pub(super) struct Sizes {
 const WORD: u64 = 4;
 
 fn batch_tiles(wiring: &Wiring, batch: usize) -> usize {
-    cut(wiring.neurons(), wiring.recurrent().nnz(), batch).len()
+    tiles_of(wiring, batch).len()
 }
 
 /// Steps after which every tile has ended a pass over the entries: passes are of 1, 2 or 4 steps.
 fn pass(wiring: &Wiring, batch: usize) -> usize {
     let columns = columns(wiring, batch);
-    cut(wiring.neurons(), wiring.recurrent().nnz(), batch)
-        .iter()
-        .map(|tile| steps_per_pass(columns, tile.stored))
-        .max()
-        .unwrap_or(1)
+    tiles_of(wiring, batch).iter().map(|tile| steps_per_pass(columns, tile.stored)).max().unwrap_or(1)
 }
 
 /// Slots that states need which are only passed by: where rates are not kept apart, a step reads one and writes another.

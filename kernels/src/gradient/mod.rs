@@ -132,8 +132,7 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let mut row = rows.start;
         while row < rows.end {
             let columns = pattern.row(row);
-            let twins = if S::TWINS && columns.len() >= LEAST_COLUMNS { pattern.twins_from(row) } else { 1 };
-            let count = twins.min(rows.end - row);
+            let count = if S::TWINS && columns.len() >= LEAST_COLUMNS { pattern.twins_of(row..rows.end) } else { 1 };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows.
             unsafe {

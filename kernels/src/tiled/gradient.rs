@@ -94,7 +94,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
             let states = self.steps.map(|step| step.states.as_ptr().add(tile * tiled.width * (WIDTH * G)));
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
-                let full = len == (tiled.cols - tile * tiled.width).min(tiled.width);
+                let full = len == tiled.cols_of(tile);
                 if S::TWINS && full && len >= LEAST_COLUMNS && run.count as usize >= LEAST_ROWS {
                     let count = run.count as usize;
                     let columns = slice::from_raw_parts(columns, len);

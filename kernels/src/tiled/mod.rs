@@ -355,6 +355,12 @@ impl Tiled {
         &self.absent[self.absent_from[block]..self.absent_from[block + 1]]
     }
 
+    /// How many columns `tile` has.
+    #[inline(always)]
+    fn cols_of(&self, tile: usize) -> usize {
+        self.width.min(self.cols - tile * self.width)
+    }
+
     /// The part of `tile` and `block`.
     #[inline(always)]
     fn part(&self, tile: usize, block: usize) -> [Part; 2] {

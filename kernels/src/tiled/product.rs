@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{AHEAD, Part, Tiled};
 use crate::isa::Isa;
-use crate::operand::{check_lanes, with_groups};
+use crate::operand::{add_column, check_lanes, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// `out[i, lane] = Σ_j W[i,j] x[j, lane]` for i in `rows`, which must be whole blocks of `tiled`.
@@ -67,7 +67,7 @@ impl<const G: usize> Kernel for Product<'_, G> {
                     }
                     let part = tiled.part(tile, block);
                     // narrow tiles have too few sums in flight to hide the latency of the multiply-add
-                    let cols = (tiled.cols - tile * tiled.width).min(tiled.width);
+                    let cols = tiled.cols_of(tile);
                     match (G, tile) {
                         (1, 0) => self.part::<S, 4, true>(s, part, cols, states, out),
                         (1, _) => self.part::<S, 4, false>(s, part, cols, states, out),
@@ -192,14 +192,14 @@ unsafe fn segments<S: Simd, const G: usize, const U: usize, const R: usize, cons
         let mut left = len;
         while left >= U {
             for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
-                *sums = add(s, *sums, col, values.add(u), len, states);
+                *sums = add_column(s, *sums, states.add(usize::from(col) * (WIDTH * G)), values.add(u), len);
             }
             columns = columns.add(U);
             values = values.add(U);
             left -= U;
         }
         for _ in 0..left {
-            sums[0] = add(s, sums[0], *columns, values, len, states);
+            sums[0] = add_column(s, sums[0], states.add(usize::from(*columns) * (WIDTH * G)), values, len);
             columns = columns.add(1);
             values = values.add(1);
         }
@@ -230,34 +230,4 @@ unsafe fn next<const U: usize>(columns: *const u16) -> [u16; U] {
         let place = |u| if cfg!(target_endian = "big") { 3 - u } else { u };
         array::from_fn(|u| (four >> (16 * place(u))) as u16)
     }
-}
-
-/// Adds the entries of one column, whose values are `len` apart.
-///
-/// # Safety
-/// `states` can be read at column `col`, 16 G elements; there are R values.
-#[inline(always)]
-unsafe fn add<S: Simd, const G: usize, const R: usize>(
-    s: S,
-    mut sums: [[S::V; G]; R],
-    col: u16,
-    values: *const f32,
-    len: usize,
-    states: *const f32,
-) -> [[S::V; G]; R] {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let states = states.add(usize::from(col) * (WIDTH * G));
-        let mut weights = [s.splat(0.0); R];
-        for (r, weight) in weights.iter_mut().enumerate() {
-            *weight = s.splat(*values.add(r * len));
-        }
-        for g in 0..G {
-            let state = s.load(states.add(g * WIDTH));
-            for (sums, &weight) in sums.iter_mut().zip(&weights) {
-                sums[g] = s.mul_add(weight, state, sums[g]);
-            }
-        }
-    }
-    sums
 }
