@@ -2,11 +2,13 @@
 
 mod block;
 mod row;
+mod short;
 
 use std::ops::Range;
 
 pub(crate) use block::{Block, LEAST_COLUMNS, LEAST_ROWS, add_block};
 pub(crate) use row::{Deltas, add_row};
+use short::{MOST_COLUMNS, add_short};
 
 use crate::isa::Isa;
 use crate::operand::{AHEAD, check_lanes};
@@ -132,11 +134,17 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let mut row = rows.start;
         while row < rows.end {
             let columns = pattern.row(row);
-            let count = if S::TWINS && columns.len() >= LEAST_COLUMNS { pattern.twins_of(row..rows.end) } else { 1 };
+            let short = (1..=MOST_COLUMNS).contains(&columns.len());
+            let full = S::TWINS && columns.len() >= LEAST_COLUMNS;
+            let count = if short || full { pattern.twins_of(row..rows.end) } else { 1 };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows.
             unsafe {
-                if count >= LEAST_ROWS {
+                let done = if short { add_short::<S, G, T>(s, row, count, columns, &self.steps, out) } else { 0 };
+                if done > 0 {
+                    out = out.add(done * columns.len());
+                    row += done;
+                } else if full && count >= LEAST_ROWS {
                     let block = Block { row: move |k| row + k, count, columns };
                     add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
                     out = out.add(count * columns.len());
