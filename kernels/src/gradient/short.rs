@@ -1,7 +1,7 @@
 //! The gradient of rows that have the same few columns, as those of input weights have.
 //!
-//! A sum of such a row alone would leave most of the sixteen that are folded together empty. Here neighbouring rows fill
-//! them.
+//! The sums of such a row alone would leave half or more of the sixteen that are folded together empty. Here neighbouring
+//! rows, which must have exactly the columns given, fill them.
 
 use super::Outer;
 use crate::simd::{Simd, WIDTH};
