@@ -138,23 +138,23 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
             let full = S::TWINS && columns.len() >= LEAST_COLUMNS;
             let count = if short || full { pattern.twins_of(row..rows.end) } else { 1 };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
-            // that there is one gradient an entry of the rows.
+            // that there is one gradient an entry of the rows; the `count` rows have the same columns.
             unsafe {
-                let done = if short { add_short::<S, G, T>(s, row, count, columns, &self.steps, out) } else { 0 };
-                if done > 0 {
-                    out = out.add(done * columns.len());
-                    row += done;
+                let mut done = 0;
+                if short {
+                    done = add_short::<S, G, T>(s, row, count, columns, &self.steps, out);
                 } else if full && count >= LEAST_ROWS {
                     let block = Block { row: move |k| row + k, count, columns };
                     add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
-                    out = out.add(count * columns.len());
-                    row += count;
-                } else {
+                    done = count;
+                }
+                if done == 0 {
                     let delta = deltas::<S, G, T>(s, &self.steps, row);
                     add_row(s, &delta, &states, columns.as_ptr(), columns.len(), out, ahead);
-                    out = out.add(columns.len());
-                    row += 1;
+                    done = 1;
                 }
+                out = out.add(done * columns.len());
+                row += done;
             }
         }
     }

@@ -54,6 +54,7 @@ unsafe fn add<S: Simd, const G: usize, const T: usize, const N: usize>(
     steps: &[Outer; T],
     out: *mut f32,
 ) -> usize {
+    const { assert!(N > 0 && WIDTH / N > 1, "one row alone is a row like any other") };
     let at_once = WIDTH / N;
     let whole = count - count % at_once;
     for k in (0..whole).step_by(at_once) {
@@ -137,17 +138,19 @@ mod tests {
             let first = |row: usize| if row == 35 || row == 36 { (row - 34) as u32 } else { 0 };
             let indices = (0..57).flat_map(|row| (0..columns as u32).map(move |k| first(row) + k)).collect();
             let pattern = Pattern::new(57, 12, (0..58).map(|row| row * columns).collect(), indices).unwrap();
-            let steps: Vec<_> = (0..3).map(|t| (numbers(57 * lanes, t), numbers(12 * lanes, 100 + t))).collect();
+            let steps: Vec<_> = (0..7).map(|t| (numbers(57 * lanes, t), numbers(12 * lanes, 100 + t))).collect();
             let steps: Vec<_> = steps.iter().map(|(delta, states)| Outer { delta, states }).collect();
-            for isa in Isa::available() {
-                let run = |rows, gradients: &mut [f32]| gradient(isa, &rows, lanes, &pattern, &steps, gradients);
+            // as many steps as make passes of one, two, three and four with 16 lanes, and of one and two with 32
+            for (isa, count) in Isa::available().into_iter().flat_map(|isa| [5, 6, 7].map(|count| (isa, count))) {
+                let steps = &steps[..count];
+                let run = |rows, gradients: &mut [f32]| gradient(isa, &rows, lanes, &pattern, steps, gradients);
                 let mut together = vec![0.5; 57 * columns];
                 let mut alone = together.clone();
                 run(0..57, &mut together);
                 alone.chunks_exact_mut(columns).enumerate().for_each(|(row, alone)| run(row..row + 1, alone));
                 assert!(together.iter().all(|&g| g != 0.5), "an entry was passed over");
                 let same = together.iter().zip(&alone).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "{columns} columns, {lanes} lanes on {isa}");
+                assert!(same, "{columns} columns, {lanes} lanes, {count} steps on {isa}");
             }
         }
     }
