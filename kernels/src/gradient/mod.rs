@@ -1,12 +1,14 @@
 //! `dW[i,j] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` at the stored entries only.
 
 mod block;
+mod eights;
 mod row;
 mod short;
 
 use std::ops::Range;
 
 pub(crate) use block::{Block, LEAST_COLUMNS, LEAST_ROWS, add_block};
+pub(crate) use eights::{Segment, add_segments};
 pub(crate) use row::{Deltas, add_row};
 use short::{MOST_COLUMNS, add_short};
 
@@ -131,11 +133,21 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let ahead = pattern.streams().then_some(AHEAD);
         let states = self.steps.map(|step| step.states.as_ptr());
         let mut out = gradient;
+        if !S::TWINS {
+            let segments = rows.clone().map(
+                #[inline(always)]
+                |row| Segment { row, len: pattern.entries(row).len() },
+            );
+            let columns = pattern.indices()[pattern.entries_of(rows)].as_ptr();
+            // SAFETY: as below.
+            unsafe { s.add_eights::<_, G, T>(segments, &self.steps, &states, columns, out, ahead) };
+            return;
+        }
         let mut row = rows.start;
         while row < rows.end {
             let columns = pattern.row(row);
             let short = (1..=MOST_COLUMNS).contains(&columns.len());
-            let full = S::TWINS && columns.len() >= LEAST_COLUMNS;
+            let full = columns.len() >= LEAST_COLUMNS;
             let count = if short || full { pattern.twins_of(row..rows.end) } else { 1 };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows; the `count` rows have the same columns.

@@ -1,8 +1,10 @@
 //! AVX2 with FMA: two registers a vector.
 
 use core::arch::x86_64::*;
+use std::iter::FusedIterator;
 
-use super::{EXPONENT_ORIGIN, Kernel, Simd};
+use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
+use crate::gradient::{Outer, Segment, add_segments};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,20 @@ impl Simd for Avx2 {
     type V = [__m256; 2];
     type Mask = [__m256; 2];
     const TWINS: bool = false;
+
+    #[inline(always)]
+    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
+        self,
+        segments: impl FusedIterator<Item = Segment>,
+        steps: &[Outer; T],
+        states: &[*const f32; T],
+        columns: *const C,
+        out: *mut f32,
+        ahead: Option<usize>,
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe { add_segments::<Self, C, G, T>(self, segments, steps, states, columns, out, ahead) }
+    }
 
     #[inline(always)]
     fn apart<K: Kernel>(self, kernel: K) -> K::Output {
@@ -195,24 +211,75 @@ impl Simd for Avx2 {
         /// The sums of eight half vectors over the two quads of each, added.
         #[inline(always)]
         fn eight(a: &[[__m256; 2]], half: usize) -> __m256 {
-            let (x, y) = (quads(&a[..4], half), quads(&a[4..], half));
-            // SAFETY: only reached through a token, which proves that the features are present.
-            unsafe { _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(x, y), _mm256_permute2f128_ps::<0x31>(x, y)) }
-        }
-        /// Each 128-bit part of the result holds the sums of four half vectors over the quad of that part.
-        #[inline(always)]
-        fn quads(a: &[[__m256; 2]], half: usize) -> __m256 {
-            let (a, b, c, d) = (a[0][half], a[1][half], a[2][half], a[3][half]);
             // SAFETY: only reached through a token, which proves that the features are present.
             unsafe {
-                let x = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let y = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                let (x, y) = (_mm256_castps_pd(x), _mm256_castps_pd(y));
-                let (low, high) = (_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y));
-                _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+                let x = quads(a[0][half], a[1][half], a[2][half], a[3][half]);
+                pairs(x, quads(a[4][half], a[5][half], a[6][half], a[7][half]))
             }
         }
         let (low, high) = (&a[..8], &a[8..]);
         self.add([eight(low, 0), eight(high, 0)], [eight(low, 1), eight(high, 1)])
     }
+}
+
+impl Halves for Avx2 {
+    type H = __m256;
+
+    #[inline(always)]
+    fn zero_half(self) -> __m256 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm256_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn load_half(self, p: *const f32) -> __m256 {
+        // SAFETY: the caller promises 8 readable elements.
+        unsafe { _mm256_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, p: *mut f32, v: __m256) {
+        // SAFETY: the caller promises 8 writable elements.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    fn mul_add_half(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn add_half(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn fold_halves(self, a: [__m256; 8]) -> __m256 {
+        let [a, b, c, d, e, f, g, h] = a;
+        // SAFETY: the token proves that the features are present.
+        unsafe { pairs(quads(a, b, c, d), quads(e, f, g, h)) }
+    }
+}
+
+/// Each 128-bit part of the result holds the sums of four vectors over the quad of that part: (0+2)+(1+3).
+///
+/// # Safety
+/// AVX is present.
+#[inline(always)]
+unsafe fn quads(a: __m256, b: __m256, c: __m256, d: __m256) -> __m256 {
+    // SAFETY: the caller promises AVX.
+    unsafe {
+        let x = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let y = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+        let (x, y) = (_mm256_castps_pd(x), _mm256_castps_pd(y));
+        let (low, high) = (_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y));
+        _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+    }
+}
+
+/// The two parts of `x`, then those of `y`, added up.
+///
+/// # Safety
+/// AVX is present.
+#[inline(always)]
+unsafe fn pairs(x: __m256, y: __m256) -> __m256 {
+    // SAFETY: the caller promises AVX.
+    unsafe { _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(x, y), _mm256_permute2f128_ps::<0x31>(x, y)) }
 }

@@ -3,6 +3,10 @@
 //! AVX-512 holds it in one register, AVX2 in two, the portable path in a `wide::f32x16`. Because the width is
 //! always sixteen, sums over lanes are made in the same order everywhere and a state buffer fits every set.
 
+use std::iter::FusedIterator;
+
+use crate::gradient::{Outer, Segment};
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -32,11 +36,29 @@ pub(crate) trait Kernel {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     type Mask: Copy;
-    /// Whether there are registers for the sums of several rows at once.
+    /// Whether there are registers for the sums of several rows at once, or for sixteen sums of a row. Where there are
+    /// not, gradients are added by [`add_eights`](Self::add_eights).
     const TWINS: bool;
 
     /// Runs `kernel` in a function of its own, so that it takes no registers from the code around it.
     fn apart<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// [`add_segments`](crate::gradient::add_segments), unless [`TWINS`](Self::TWINS) holds.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
+        self,
+        _segments: impl FusedIterator<Item = Segment>,
+        _steps: &[Outer; T],
+        _states: &[*const f32; T],
+        _columns: *const C,
+        _out: *mut f32,
+        _ahead: Option<usize>,
+    ) {
+        unreachable!("rows are added one by one where there are registers for it");
+    }
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety
@@ -136,5 +158,32 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
             *out = unsafe { self.load(col.as_ptr()) };
         }
         out
+    }
+}
+
+/// Vectors of eight lanes, where a vector of sixteen is two registers.
+pub(crate) trait Halves: Simd {
+    type H: Copy;
+
+    fn zero_half(self) -> Self::H;
+    /// # Safety
+    /// `p` is valid for reading 8 `f32`.
+    unsafe fn load_half(self, p: *const f32) -> Self::H;
+    /// # Safety
+    /// `p` is valid for writing 8 `f32`.
+    unsafe fn store_half(self, p: *mut f32, v: Self::H);
+    /// `a * b + c`, fused.
+    fn mul_add_half(self, a: Self::H, b: Self::H, c: Self::H) -> Self::H;
+    fn add_half(self, a: Self::H, b: Self::H) -> Self::H;
+    /// The sums over the lanes of eight vectors, one a lane. In each, with quads of lanes q0 and q1, a quad is
+    /// (0+2)+(1+3), and the sum q0+q1: half of what [`Simd::sums`] adds.
+    fn fold_halves(self, a: [Self::H; 8]) -> Self::H;
+    /// Adds `v` to eight elements at `p`.
+    /// # Safety
+    /// `p` is valid for reading and writing 8 `f32`.
+    #[inline(always)]
+    unsafe fn add_to(self, p: *mut f32, v: Self::H) {
+        // SAFETY: as the caller promises.
+        unsafe { self.store_half(p, self.add_half(self.load_half(p), v)) }
     }
 }

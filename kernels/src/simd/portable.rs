@@ -1,9 +1,12 @@
 //! The portable path: `wide`, whose instruction set is fixed when the crate is compiled (SSE2 in a baseline x86-64
 //! build, NEON on AArch64).
 
-use wide::{f32x16, i32x16};
+use std::iter::FusedIterator;
 
-use super::{EXPONENT_ORIGIN, Kernel, Simd};
+use wide::{f32x8, f32x16, i32x16};
+
+use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
+use crate::gradient::{Outer, Segment, add_segments};
 
 /// The portable path needs no proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,20 @@ impl Simd for Portable {
     type V = f32x16;
     type Mask = f32x16;
     const TWINS: bool = false;
+
+    #[inline(always)]
+    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
+        self,
+        segments: impl FusedIterator<Item = Segment>,
+        steps: &[Outer; T],
+        states: &[*const f32; T],
+        columns: *const C,
+        out: *mut f32,
+        ahead: Option<usize>,
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe { add_segments::<Self, C, G, T>(self, segments, steps, states, columns, out, ahead) }
+    }
 
     #[inline(never)]
     fn apart<K: Kernel>(self, kernel: K) -> K::Output {
@@ -157,6 +174,41 @@ impl Simd for Portable {
             let x = a.to_array();
             let quad = |q: usize| (x[4 * q] + x[4 * q + 2]) + (x[4 * q + 1] + x[4 * q + 3]);
             (quad(0) + quad(1)) + (quad(2) + quad(3))
+        }))
+    }
+}
+
+impl Halves for Portable {
+    type H = f32x8;
+
+    #[inline(always)]
+    fn zero_half(self) -> f32x8 {
+        f32x8::ZERO
+    }
+    #[inline(always)]
+    unsafe fn load_half(self, p: *const f32) -> f32x8 {
+        // SAFETY: the caller promises 8 readable elements.
+        f32x8::from(unsafe { p.cast::<[f32; 8]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, p: *mut f32, v: f32x8) {
+        // SAFETY: the caller promises 8 writable elements.
+        unsafe { p.cast::<[f32; 8]>().write_unaligned(v.to_array()) }
+    }
+    #[inline(always)]
+    fn mul_add_half(self, a: f32x8, b: f32x8, c: f32x8) -> f32x8 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
+    fn add_half(self, a: f32x8, b: f32x8) -> f32x8 {
+        a + b
+    }
+    #[inline(always)]
+    fn fold_halves(self, a: [f32x8; 8]) -> f32x8 {
+        f32x8::from(a.map(|a| {
+            let x = a.to_array();
+            let quad = |q: usize| (x[4 * q] + x[4 * q + 2]) + (x[4 * q + 1] + x[4 * q + 3]);
+            quad(0) + quad(1)
         }))
     }
 }

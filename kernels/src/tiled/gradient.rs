@@ -5,7 +5,7 @@ use std::slice;
 
 use super::{AHEAD, Part, Tiled};
 use crate::gradient::{
-    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, add_block, add_row, deltas, pass, steps_per_pass,
+    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, deltas, pass, steps_per_pass,
 };
 use crate::isa::Isa;
 use crate::operand::check_lanes;
@@ -92,10 +92,24 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
             let mut columns = tiled.columns.as_ptr().add(part[0].entry as usize);
             let mut out = gradient.add(part[0].entry as usize - first);
             let states = self.steps.map(|step| step.states.as_ptr().add(tile * tiled.width * (WIDTH * G)));
+            if !S::TWINS {
+                let runs = tiled.runs[part[0].run as usize..part[1].run as usize].iter();
+                let lens = runs.flat_map(|run| std::iter::repeat_n(run.len as usize, run.count as usize));
+                let segments = lens.map(
+                    #[inline(always)]
+                    |len| {
+                        let place = usize::from(*places);
+                        places = places.add(1);
+                        Segment { row: row + place, len }
+                    },
+                );
+                s.add_eights::<_, G, T>(segments, &self.steps, &states, columns, out, Some(AHEAD));
+                return;
+            }
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
                 let full = len == tiled.cols_of(tile);
-                if S::TWINS && full && len >= LEAST_COLUMNS && run.count as usize >= LEAST_ROWS {
+                if full && len >= LEAST_COLUMNS && run.count as usize >= LEAST_ROWS {
                     let count = run.count as usize;
                     let columns = slice::from_raw_parts(columns, len);
                     let block = Block { row: move |k| row + usize::from(*places.add(k)), count, columns };
