@@ -1,6 +1,5 @@
 //! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r))`: one time step backward of a range of neurons, fused.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
@@ -44,23 +43,22 @@ pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) 
     assert!(call.rate_decay.is_none_or(|decay| decay.len() == call.lanes), "rate decay is [lanes]");
     assert_eq!(Some(states.len()), size, "states are [rows, lanes]");
     assert_eq!(Some(delta.len()), size, "delta is [rows, lanes]");
-    with_groups!(call.lanes, G => with_phi!(call.activation, P => {
-        isa.run(Rows::<P, G> { call, phi: PhantomData, states: states.as_mut_ptr(), delta: delta.as_mut_ptr() });
-    }));
+    with_groups!(call.lanes, G => {
+        isa.run(Rows::<G> { call, states: states.as_mut_ptr(), delta: delta.as_mut_ptr() });
+    });
 }
 
 /// δ smaller than this, 2^-96, is 0. It is too small to move a weight by any optimizer here, but on its way back through
 /// time it would soon be subnormal, and each product with a subnormal number takes a processor a hundred times as long.
 const TINY: f32 = f32::from_bits((127 - 96) << 23);
 
-struct Rows<'a, P, const G: usize> {
+struct Rows<'a, const G: usize> {
     call: &'a Adjoint<'a>,
-    phi: PhantomData<P>,
     states: *mut f32,
     delta: *mut f32,
 }
 
-impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
+impl<const G: usize> Kernel for Rows<'_, G> {
     type Output = ();
 
     #[inline(always)]
@@ -70,49 +68,76 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
     }
 }
 
-impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
+impl<const G: usize> Rows<'_, G> {
+    /// From the derivatives by r of one row to δ, and from activations to rates.
+    ///
+    /// # Safety
+    /// `states` and `delta` are those of the row.
     #[inline(always)]
-    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
+    unsafe fn finish<S: Simd, P: Phi>(&self, s: S, sums: [S::V; G], states: *mut f32, delta: *mut f32) {
+        let zero = s.splat(0.0);
+        for (g, acc) in sums.into_iter().enumerate() {
+            // SAFETY: states and δ hold 16 G elements a row.
+            unsafe {
+                let a = s.load(states.add(g * WIDTH));
+                let d = s.mul(acc, P::slope(s, a));
+                // NaN compares false and stays
+                let tiny = s.gt(s.neg_abs(d), s.splat(-TINY));
+                s.store(delta.add(g * WIDTH), s.select(tiny, zero, d));
+                if self.call.rectified {
+                    s.store(states.add(g * WIDTH), s.max(a, zero));
+                }
+            }
+        }
+    }
+}
+
+impl<const G: usize> Several for Rows<'_, G> {
+    #[inline(always)]
+    unsafe fn sums<S: Simd, const R: usize>(&self, s: S, row: usize) {
+        let Product::Of(recurrent) = &self.call.recurrent else { return };
+        // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G; δ holds rows.len() · 16 G elements.
+        unsafe {
+            let delta = self.delta.add((row - self.call.rows.start) * G * WIDTH);
+            let acc = accumulate(s, [[s.splat(0.0); G]; R], recurrent, row);
+            for (k, &acc) in acc.as_flattened().iter().enumerate() {
+                s.store(delta.add(k * WIDTH), acc);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, s: S, row: usize, made: bool) {
         let call = self.call;
         let zero = s.splat(0.0);
-        let mut acc = [[zero; G]; R];
+        let mut acc = [zero; G];
         // SAFETY: `adjoint` checked the operands against `rows` and `lanes` = 16 G; states and δ hold
         // rows.len() · 16 G elements, κ holds 16 G.
         unsafe {
-            if let Product::Of(recurrent) = &call.recurrent {
-                acc = accumulate(s, acc, recurrent, row);
-            }
-            for (r, acc) in acc.iter_mut().enumerate() {
-                let at = (row + r - call.rows.start) * G * WIDTH;
-                let (states, delta) = (self.states.add(at), self.delta.add(at));
-                if let Product::Made = call.recurrent {
+            let at = (row - call.rows.start) * G * WIDTH;
+            let (states, delta) = (self.states.add(at), self.delta.add(at));
+            match &call.recurrent {
+                Product::Of(recurrent) if !made => [acc] = accumulate(s, [acc], recurrent, row),
+                Product::Zero => {}
+                Product::Of(_) | Product::Made => {
                     for (g, acc) in acc.iter_mut().enumerate() {
                         *acc = s.load(delta.add(g * WIDTH));
                     }
                 }
-                for (g, acc) in acc.iter_mut().enumerate() {
-                    let a = s.load(states.add(g * WIDTH));
-                    if let Some(decay) = call.rate_decay {
-                        *acc = s.mul_add(s.load(decay.as_ptr().add(g * WIDTH)), a, *acc);
-                    }
-                    if call.rectified {
-                        *acc = s.select(s.gt(a, zero), *acc, zero);
-                    }
+            }
+            for (g, acc) in acc.iter_mut().enumerate() {
+                let a = s.load(states.add(g * WIDTH));
+                if let Some(decay) = call.rate_decay {
+                    *acc = s.mul_add(s.load(decay.as_ptr().add(g * WIDTH)), a, *acc);
                 }
-                if let Some(readout) = &call.readout {
-                    [*acc] = accumulate(s, [*acc], readout, row + r);
-                }
-                for (g, &acc) in acc.iter().enumerate() {
-                    let a = s.load(states.add(g * WIDTH));
-                    let d = s.mul(acc, P::slope(s, a));
-                    // NaN compares false and stays
-                    let tiny = s.gt(s.neg_abs(d), s.splat(-TINY));
-                    s.store(delta.add(g * WIDTH), s.select(tiny, zero, d));
-                    if call.rectified {
-                        s.store(states.add(g * WIDTH), s.max(a, zero));
-                    }
+                if call.rectified {
+                    *acc = s.select(s.gt(a, zero), *acc, zero);
                 }
             }
+            if let Some(readout) = &call.readout {
+                [acc] = accumulate(s, [acc], readout, row);
+            }
+            with_phi!(call.activation, P => self.finish::<S, P>(s, acc, states, delta));
         }
     }
 }

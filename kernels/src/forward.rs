@@ -1,6 +1,5 @@
 //! `a = phi(W r + U x + b)`, `r' = max(a, 0)`: one time step of a range of neurons, fused.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
@@ -44,19 +43,16 @@ pub fn forward(isa: Isa, call: &Forward, activations: &mut [f32], rates: Option<
     assert_eq!(Some(activations.len()), size, "activations are [rows, lanes]");
     assert!(rates.as_ref().is_none_or(|rates| Some(rates.len()) == size), "rates are [rows, lanes]");
     let rates = rates.map(<[f32]>::as_mut_ptr);
-    with_groups!(call.lanes, G => with_phi!(call.activation, P => {
-        isa.run(Rows::<P, G> { call, phi: PhantomData, activations: activations.as_mut_ptr(), rates });
-    }));
+    with_groups!(call.lanes, G => isa.run(Rows::<G> { call, activations: activations.as_mut_ptr(), rates }));
 }
 
-struct Rows<'a, P, const G: usize> {
+struct Rows<'a, const G: usize> {
     call: &'a Forward<'a>,
-    phi: PhantomData<P>,
     activations: *mut f32,
     rates: Option<*mut f32>,
 }
 
-impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
+impl<const G: usize> Kernel for Rows<'_, G> {
     type Output = ();
 
     #[inline(always)]
@@ -66,12 +62,16 @@ impl<P: Phi, const G: usize> Kernel for Rows<'_, P, G> {
     }
 }
 
-impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
+impl<const G: usize> Rows<'_, G> {
+    /// W r + U x + b of `R` rows.
+    ///
+    /// # Safety
+    /// They are rows of the call, and each but the last is a twin of the next in its recurrent matrix.
     #[inline(always)]
-    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize) {
+    unsafe fn sum<S: Simd, const R: usize>(&self, s: S, row: usize) -> [[S::V; G]; R] {
         let call = self.call;
         let mut acc = [[s.splat(0.0); G]; R];
-        // SAFETY: `forward` checked the operands against `rows` and `lanes` = 16 G; both outputs hold
+        // SAFETY: `forward` checked the operands against `rows` and `lanes` = 16 G; the activations hold
         // rows.len() · 16 G elements.
         unsafe {
             for (r, acc) in acc.iter_mut().enumerate() {
@@ -86,22 +86,68 @@ impl<P: Phi, const G: usize> Several for Rows<'_, P, G> {
                 Product::Made => {
                     for (r, acc) in acc.iter_mut().enumerate() {
                         for (g, acc) in acc.iter_mut().enumerate() {
-                            let at = ((row + r - call.rows.start) * G + g) * WIDTH;
-                            *acc = s.add(*acc, s.load(self.activations.add(at)));
+                            *acc = s.add(*acc, s.load(self.activations.add(self.at(row + r, g))));
                         }
                     }
                 }
             }
-            for (r, acc) in acc.iter().enumerate() {
-                for (g, &z) in acc.iter().enumerate() {
-                    let at = ((row + r - call.rows.start) * G + g) * WIDTH;
-                    let a = P::apply(s, z);
-                    s.store(self.activations.add(at), a);
-                    if let Some(rates) = self.rates {
-                        s.store(rates.add(at), s.max(a, s.splat(0.0)));
-                    }
+        }
+        acc
+    }
+
+    /// From the sums of a row to activations and rates.
+    ///
+    /// # Safety
+    /// It is a row of the call.
+    #[inline(always)]
+    unsafe fn finish<S: Simd, P: Phi>(&self, s: S, row: usize, sums: [S::V; G]) {
+        for (g, z) in sums.into_iter().enumerate() {
+            let at = self.at(row, g);
+            let a = P::apply(s, z);
+            // SAFETY: both outputs hold rows.len() · 16 G elements.
+            unsafe {
+                s.store(self.activations.add(at), a);
+                if let Some(rates) = self.rates {
+                    s.store(rates.add(at), s.max(a, s.splat(0.0)));
                 }
             }
+        }
+    }
+
+    /// Where vector `g` of a row stands in the outputs.
+    #[inline(always)]
+    fn at(&self, row: usize, g: usize) -> usize {
+        ((row - self.call.rows.start) * G + g) * WIDTH
+    }
+}
+
+impl<const G: usize> Several for Rows<'_, G> {
+    #[inline(always)]
+    unsafe fn sums<S: Simd, const R: usize>(&self, s: S, row: usize) {
+        // SAFETY: as the caller promises; the activations hold rows.len() · 16 G elements.
+        unsafe {
+            for (r, acc) in self.sum::<S, R>(s, row).iter().enumerate() {
+                for (g, &z) in acc.iter().enumerate() {
+                    s.store(self.activations.add(self.at(row + r, g)), z);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, s: S, row: usize, made: bool) {
+        let mut acc = [s.splat(0.0); G];
+        // SAFETY: as the caller promises; both outputs hold rows.len() · 16 G elements.
+        unsafe {
+            if made {
+                for (g, acc) in acc.iter_mut().enumerate() {
+                    *acc = s.load(self.activations.add(self.at(row, g)));
+                }
+            } else {
+                [acc] = self.sum::<S, 1>(s, row);
+            }
+            // asked here rather than once a call: then the sums, which are most of the code, are there once for all
+            with_phi!(self.call.activation, P => self.finish::<S, P>(s, row, acc));
         }
     }
 }

@@ -93,38 +93,49 @@ macro_rules! with_groups {
 }
 pub(crate) use with_groups;
 
-/// A kernel that can compute several rows at once.
+/// A kernel that computes a row in two parts: its recurrent sum, which can be made for several rows at once, and what
+/// follows from it.
 pub(crate) trait Several {
-    /// Computes `R` rows from `row` on.
+    /// Stores the sums of `R` rows from `row` on where the results will stand.
     ///
     /// # Safety
-    /// They are rows of the call, and each but the last is a [twin](Pattern::twins) of the next in the recurrent
-    /// matrix.
-    unsafe fn rows<S: Simd, const R: usize>(&self, s: S, row: usize);
+    /// They are rows of the call, which has a recurrent matrix, and each but the last is a [twin](Pattern::twins) of the
+    /// next in it.
+    unsafe fn sums<S: Simd, const R: usize>(&self, s: S, row: usize);
+
+    /// Computes a row, from the sum that stands in its place if that was `made`.
+    ///
+    /// # Safety
+    /// It is a row of the call.
+    unsafe fn row<S: Simd>(&self, s: S, row: usize, made: bool);
 }
 
-/// Computes every row of `rows`: four or two that are twins in `recurrent` at once where there are registers for it.
+/// Computes every row of `rows`: the sums of four that are twins in `recurrent` at once, or of two where there are
+/// registers for all of them.
 ///
 /// # Safety
 /// `rows` are those of the kernel's call, and `recurrent` its recurrent matrix.
 #[inline(always)]
 pub(crate) unsafe fn walk<S: Simd>(s: S, rows: &Range<usize>, recurrent: Option<&Operand>, kernel: &impl Several) {
-    let twins =
-        |row: usize| S::TWINS && row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
+    let twins = |row: usize| row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
     let mut row = rows.start;
     while row < rows.end {
         // SAFETY: the row is of the call, and several are taken only where all are and each is a twin of the next.
         unsafe {
-            if !twins(row) {
-                kernel.rows::<S, 1>(s, row);
-                row += 1;
-            } else if twins(row + 1) && twins(row + 2) {
-                kernel.rows::<S, 4>(s, row);
-                row += 4;
+            let count = if twins(row) && twins(row + 1) && twins(row + 2) {
+                kernel.sums::<S, 4>(s, row);
+                4
+            } else if S::TWINS && twins(row) {
+                kernel.sums::<S, 2>(s, row);
+                2
             } else {
-                kernel.rows::<S, 2>(s, row);
-                row += 2;
+                1
+            };
+            // one call for all, so that there is one copy of the code
+            for row in row..row + count {
+                kernel.row(s, row, count > 1);
             }
+            row += count;
         }
     }
 }
@@ -167,6 +178,14 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
     row: usize,
 ) -> [[S::V; G]; R] {
     let entries = operand.pattern.entries(row);
+    if R > 1 && !S::TWINS {
+        // SAFETY: the entries lie in the pattern; else as the caller promises.
+        unsafe {
+            let (columns, values) = (operand.pattern.indices().as_ptr(), operand.values.as_ptr());
+            let (columns, values) = (columns.add(entries.start), values.add(entries.start));
+            return by_vectors::<S, _, G, R, U>(s, acc, columns, values, entries.len(), operand.states.as_ptr());
+        }
+    }
     let mut sums = [[[s.splat(0.0); G]; R]; U];
     sums[0] = acc;
     let mut entry = entries.start;
@@ -252,4 +271,57 @@ pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
         }
     }
     sums
+}
+
+/// `acc[r][lane] + Σ_k values[k + r · len] · states[columns[k], lane]` over `len` columns, for instruction sets without
+/// registers for the sums of several rows: one vector of lanes after the other, and one of the `U` partial sums after the
+/// other. The same order, and so the same bits, as with all at once.
+///
+/// # Safety
+/// `len` columns can be read, and R times as many values; of each column 16 G states.
+#[inline(always)]
+pub(crate) unsafe fn by_vectors<S: Simd, C: Copy + Into<u32>, const G: usize, const R: usize, const U: usize>(
+    s: S,
+    acc: [[S::V; G]; R],
+    columns: *const C,
+    values: *const f32,
+    len: usize,
+    states: *const f32,
+) -> [[S::V; G]; R] {
+    let mut total = acc;
+    let whole = len - len % U;
+    for g in 0..G {
+        for u in 0..U {
+            let mut sums = [[s.splat(0.0)]; R];
+            if u == 0 {
+                for (sum, acc) in sums.iter_mut().zip(&acc) {
+                    *sum = [acc[g]];
+                }
+            }
+            let mut k = u;
+            // SAFETY: as the caller promises, for k below `len`.
+            unsafe {
+                while k < whole {
+                    sums = {
+                        let col: u32 = (*columns.add(k)).into();
+                        add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len)
+                    };
+                    k += U;
+                }
+                // what is left over goes to the first of the partial sums
+                let mut k = if u == 0 { whole } else { len };
+                while k < len {
+                    sums = {
+                        let col: u32 = (*columns.add(k)).into();
+                        add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len)
+                    };
+                    k += 1;
+                }
+            }
+            for (total, [sum]) in total.iter_mut().zip(sums) {
+                total[g] = if u == 0 { sum } else { s.add(total[g], sum) };
+            }
+        }
+    }
+    total
 }

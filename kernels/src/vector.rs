@@ -4,7 +4,6 @@
 //! are summed side by side, then folded together into one vector of z, so that short rows cost no fold of their own.
 //! The states stay in a near cache; values and indices stream by once, and what moves them is the roof.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
@@ -128,17 +127,16 @@ pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], r
     assert!(rows.start <= rows.end && rows.end <= call.bias.len(), "one bias a row");
     assert_eq!(activations.len(), rows.len(), "one activation a row");
     assert!(rates.as_ref().is_none_or(|rates| rates.len() == rows.len()), "one rate a row");
-    with_phi!(call.activation, P => isa.run(Forward::<P> { call, phi: PhantomData, activations, rates }));
+    isa.run(Forward { call, activations, rates });
 }
 
-struct Forward<'a, 'b, P> {
+struct Forward<'a, 'b> {
     call: &'a ForwardVector<'a>,
-    phi: PhantomData<P>,
     activations: &'b mut [f32],
     rates: Option<&'b mut [f32]>,
 }
 
-impl<P: Phi> Kernel for Forward<'_, '_, P> {
+impl Kernel for Forward<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -180,11 +178,11 @@ impl<P: Phi> Kernel for Forward<'_, '_, P> {
     }
 }
 
-impl<P: Phi> Forward<'_, '_, P> {
+impl Forward<'_, '_> {
     /// From z to activations and rates, for up to sixteen rows.
     #[inline(always)]
     fn finish<S: Simd>(&mut self, s: S, first: usize, count: usize, z: S::V) {
-        let a = P::apply(s, z);
+        let a = with_phi!(self.call.activation, P => P::apply(s, z));
         store(s, self.activations, first, count, a);
         if let Some(rates) = &mut self.rates {
             store(s, rates, first, count, s.max(a, s.splat(0.0)));

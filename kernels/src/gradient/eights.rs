@@ -57,7 +57,7 @@ pub(crate) unsafe fn add_segments<H: Halves, C: Copy + Into<u32>, const G: usize
             }
             match segments.next() {
                 Some(next) if now.len == 0 => now = next,
-                Some(next) if now.len + next.len >= GROUP => {
+                Some(next) if H::ENDS && now.len + next.len >= GROUP => {
                     ask(columns, out);
                     let rows = [now.row, next.row];
                     let sums = match now.len {

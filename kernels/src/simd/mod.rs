@@ -164,6 +164,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 /// Vectors of eight lanes, where a vector of sixteen is two registers.
 pub(crate) trait Halves: Simd {
     type H: Copy;
+    /// Whether the gradient has code of its own for each place where a row may end in a group of eight; else each entry of
+    /// such a group reads a δ of its own.
+    const ENDS: bool;
 
     fn zero_half(self) -> Self::H;
     /// # Safety

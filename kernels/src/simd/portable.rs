@@ -180,6 +180,7 @@ impl Simd for Portable {
 
 impl Halves for Portable {
     type H = f32x8;
+    const ENDS: bool = false;
 
     #[inline(always)]
     fn zero_half(self) -> f32x8 {

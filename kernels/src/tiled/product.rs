@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{AHEAD, Part, Tiled};
 use crate::isa::Isa;
-use crate::operand::{add_column, check_lanes, with_groups};
+use crate::operand::{add_column, by_vectors, check_lanes, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// `out[i, lane] = Σ_j W[i,j] x[j, lane]` for i in `rows`, which must be whole blocks of `tiled`.
@@ -109,7 +109,7 @@ impl<const G: usize> Product<'_, G> {
             places = places.add(part[0].segment as usize);
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let (len, count) = (run.len as usize, run.count as usize);
-                if S::TWINS && len == cols {
+                if len == cols {
                     s.apart(Full::<G, U, FIRST> { places, columns, values, len, count, states, out });
                     // full rows are the longest, so nothing follows them
                     continue;
@@ -188,6 +188,15 @@ unsafe fn segments<S: Simd, const G: usize, const U: usize, const R: usize, cons
                     *sum = s.load(row.add(g * WIDTH));
                 }
             }
+        }
+        if R > 1 && !S::TWINS {
+            let total = by_vectors::<S, _, G, R, U>(s, sums[0], columns, values, len, states);
+            for (row, total) in rows.iter().zip(total) {
+                for (g, total) in total.into_iter().enumerate() {
+                    s.store(row.add(g * WIDTH), total);
+                }
+            }
+            return;
         }
         let mut left = len;
         while left >= U {
