@@ -134,26 +134,41 @@ impl<const G: usize, const T: usize> Groups<'_, G, T> {
         columns: *const C,
     ) -> H::H {
         // SAFETY: as the caller promises.
-        // Written out: eight sums in a loop would be kept in memory.
+        // Written out: sums in a loop would be kept in memory.
         unsafe {
             let mut delta = self.delta::<H, HALF>(h, first);
             let mut sums = [h.zero_half(); GROUP];
-            macro_rules! sum {
+            macro_rules! add {
+                ($($k:literal)*) => {
+                    [$(sums[$k]),*] = self.products::<H, C, HALF, { [$($k),*].len() }>(h, &delta, [$(columns.add($k)),*]);
+                };
+            }
+            macro_rules! row {
                 ($k:literal) => {
                     if $k == K {
                         delta = self.delta::<H, HALF>(h, second);
                     }
-                    sums[$k] = self.product::<H, C, HALF>(h, &delta, columns.add($k));
                 };
             }
-            sum!(0);
-            sum!(1);
-            sum!(2);
-            sum!(3);
-            sum!(4);
-            sum!(5);
-            sum!(6);
-            sum!(7);
+            // four at a time, where they have one δ and not so many states to address that registers run out
+            macro_rules! four {
+                ($a:literal $b:literal $c:literal $d:literal) => {
+                    row!($a);
+                    if T <= 2 && (K <= $a || K > $d) {
+                        add!($a $b $c $d);
+                    } else {
+                        add!($a);
+                        row!($b);
+                        add!($b);
+                        row!($c);
+                        add!($c);
+                        row!($d);
+                        add!($d);
+                    }
+                };
+            }
+            four!(0 1 2 3);
+            four!(4 5 6 7);
             h.fold_halves(sums)
         }
     }
@@ -174,30 +189,38 @@ impl<const G: usize, const T: usize> Groups<'_, G, T> {
         delta
     }
 
-    /// Σ_t Σ_g δ_t r_t over a half of the lanes of one entry, still a vector of lanes.
+    /// Σ_t Σ_g δ_t r_t over a half of the lanes of `N` entries of a row, still vectors of lanes: their products in turn, so
+    /// that few wait for the one before.
     ///
     /// # Safety
     /// As [`sums`](Self::sums).
     #[inline(always)]
-    unsafe fn product<H: Halves, C: Copy + Into<u32>, const HALF: usize>(
+    unsafe fn products<H: Halves, C: Copy + Into<u32>, const HALF: usize, const N: usize>(
         &self,
         h: H,
         delta: &[[H::H; G]; T],
-        column: *const C,
-    ) -> H::H {
-        let mut sum = h.zero_half();
-        // SAFETY: as the caller promises. The read is volatile so that eight of them are not made one, whose parts would
+        columns: [*const C; N],
+    ) -> [H::H; N] {
+        let mut sums = [h.zero_half(); N];
+        // SAFETY: as the caller promises. The reads are volatile so that eight of them are not made one, whose parts would
         // have to be taken out again.
         unsafe {
-            let col: u32 = column.read_volatile().into();
+            let offsets = columns.map(
+                #[inline(always)]
+                |column| {
+                    let col: u32 = column.read_volatile().into();
+                    col as usize * (WIDTH * G) + HALF * GROUP
+                },
+            );
             for (states, delta) in self.states.iter().zip(delta) {
-                let states = states.add(col as usize * (WIDTH * G) + HALF * GROUP);
                 for (g, &delta) in delta.iter().enumerate() {
-                    sum = h.mul_add_half(delta, h.load_half(states.add(g * WIDTH)), sum);
+                    for (sum, offset) in sums.iter_mut().zip(offsets) {
+                        *sum = h.mul_add_half(delta, h.load_half(states.add(offset + g * WIDTH)), *sum);
+                    }
                 }
             }
         }
-        sum
+        sums
     }
 
     /// Adds the sums of the first `count` of eight entries, each with a row of its own, to `out`.
