@@ -12,6 +12,8 @@ mod storage;
 mod tile;
 mod workspace;
 
+use std::sync::atomic::AtomicUsize;
+
 use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -183,12 +185,13 @@ impl Bptt {
     /// Runs the filled tiles forward and reads the loss; outputs stay readable.
     pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
         let weight = self.weight();
-        let (isa, steps, split) = (self.isa, self.steps, self.split());
+        let (isa, steps) = (self.isa, self.steps);
         let scales = self.scales(network, objective, weight);
         if let Some(backward) = &mut self.backward {
             backward.forward_alone(network.parameters());
         }
-        let context = Context { network, isa, plan: &self.plan, steps, split, scales };
+        let running = AtomicUsize::new(self.workspaces.len());
+        let context = Context { network, isa, plan: &self.plan, steps, running, scales };
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
         let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
         self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
@@ -196,6 +199,7 @@ impl Bptt {
                 tile.forward(&context, in_tiles, workspace);
                 tile.loss(&context, workspace);
             }
+            context.through();
         });
         self.outcome(network, objective, weight)
     }
@@ -208,16 +212,17 @@ impl Bptt {
     /// If this was made [forward only](Self::forward_only), or `gradients` by another [`Bptt`].
     pub fn gradient(&mut self, network: &Network, objective: &Objective, gradients: &mut Parameters) -> Outcome {
         let weight = self.weight();
-        let (isa, steps, split) = (self.isa, self.steps, self.split());
+        let (isa, steps) = (self.isa, self.steps);
         let scales = self.scales(network, objective, weight);
         let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
         backward.refresh(wiring, parameters);
         gradients.clear();
         let in_turn = plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
+        let running = AtomicUsize::new(self.workspaces.len());
         if plan.apart {
             let backward = &*backward;
-            let context = Context { network, isa, plan, steps, split, scales };
+            let context = Context { network, isa, plan, steps, running, scales };
             self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
                 for tile in tiles {
                     let mut own = std::mem::take(&mut tile.gradients);
@@ -227,13 +232,14 @@ impl Bptt {
                     tile.backward(&context, Hold::Shared(backward), workspace, &mut own);
                     tile.gradients = own;
                 }
+                context.through();
             });
             for name in ParameterName::ALL {
                 let parts: Vec<&Aligned> = self.tiles.iter().map(|tile| tile.gradients.get(name)).collect();
                 add_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
-            let context = Context { network, isa, plan, steps, split, scales };
+            let context = Context { network, isa, plan, steps, running, scales };
             for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(in_turn)) {
                 for tile in tiles {
                     backward.turn(Direction::Forward, wiring, parameters);
@@ -256,12 +262,6 @@ impl Bptt {
             );
         }
         self.outcome(network, objective, weight)
-    }
-
-    /// Whether time steps are shared among threads: not where enough tiles run beside each other to keep all
-    /// busy.
-    fn split(&self) -> bool {
-        !self.plan.apart || self.workspaces.len() < rayon::current_num_threads()
     }
 
     /// What the loss is a mean over.

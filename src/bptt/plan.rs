@@ -94,7 +94,9 @@ impl Plan {
         };
         let rows = match (self.shared, self.apart) {
             (true, true) => {
-                format!("rows are cut into {parts} parts, shared where threads outnumber tiles: {work} a time step")
+                format!(
+                    "rows are cut into {parts} parts, shared where threads outnumber the tiles left: {work} a time step"
+                )
             }
             (true, false) => format!("rows are cut into {parts} parts, shared by all threads: {work} a time step"),
             (false, _) => format!("rows stay whole: {work} a time step are fewer than {SHARED_WORK}, too few to share"),

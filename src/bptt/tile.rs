@@ -1,6 +1,7 @@
 //! One tile of lanes through time and back.
 
 use std::array;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use daleian_kernels::{Aligned, Isa, Outer};
 
@@ -47,8 +48,8 @@ pub(super) struct Context<'a> {
     pub isa: Isa,
     pub plan: &'a Plan,
     pub steps: usize,
-    /// Whether a time step is shared among threads (no bit depends on it).
-    pub split: bool,
+    /// Tiles, or tiles that share memory, which are not through yet.
+    pub running: AtomicUsize,
     pub scales: Scales,
 }
 
@@ -90,11 +91,22 @@ pub(super) struct Scales {
 }
 
 impl Context<'_> {
+    /// Whether threads share the next time step: not where enough tiles run beside each other to keep all busy. When there
+    /// are fewer left than threads, those that are through help with the last. (No bit depends on it.)
+    fn split(&self) -> bool {
+        self.plan.shared && (!self.plan.apart || self.running.load(Ordering::Relaxed) < rayon::current_num_threads())
+    }
+
+    /// Some tiles are through, which share memory.
+    pub fn through(&self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+    }
+
     fn step<'b>(&'b self, lanes: usize, tiles: InTiles<'b>) -> Step<'b> {
         let whole = Rows::Whole(self.network.wiring().neurons());
         let rows = match (&self.plan.forward, tiles) {
-            (Some(partition), None) if self.split => Rows::Split(partition),
-            (_, Some((tiles, _))) if self.split && self.plan.shared => Rows::Split(tiles.blocks()),
+            (Some(partition), None) if self.split() => Rows::Split(partition),
+            (_, Some((tiles, _))) if self.split() => Rows::Split(tiles.blocks()),
             _ => whole,
         };
         Step { network: self.network, isa: self.isa, lanes, rows, tiles }
@@ -129,13 +141,13 @@ impl Tile {
         if self.lanes.used == 0 {
             return;
         }
-        let step = context.step(self.lanes.stored, tiles);
         let wiring = context.network.wiring();
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
         let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
         // where every state is kept, the readout waits: threads that share time steps need not wait for it each time
         let waits = segments.is_some_and(|segments| segments.count() == 1);
         for t in 0..context.steps {
+            let step = context.step(self.lanes.stored, tiles);
             let activations = workspace.forward(&step, segments, t, slot(&self.input, t, inputs));
             if !waits {
                 step.readout(activations, slot_mut(&mut self.output, t, outputs));
@@ -146,9 +158,10 @@ impl Tile {
         }
         if waits {
             let size = wiring.neurons() * self.lanes.stored;
+            let step = context.step(self.lanes.stored, tiles);
             let read = |(output, activations): (&mut [f32], &[f32])| step.readout(activations, output);
             let (output, states) = (&mut self.output[..context.steps * outputs], &workspace.states);
-            if context.split && context.plan.shared {
+            if context.split() {
                 output.par_chunks_mut(outputs).zip(states.par_chunks(size)).for_each(read);
             } else {
                 output.chunks_mut(outputs).zip(states.chunks(size)).for_each(read);
@@ -240,20 +253,20 @@ impl Tile {
                     break;
                 }
                 hold.turn(Direction::Forward, context.network);
-                let step = context.step(lanes, hold.get().tiles());
                 for t in segment.clone() {
+                    let step = context.step(lanes, hold.get().tiles());
                     workspace.forward_again(&step, segments, k, t, slot(&self.input, t, inputs));
                 }
             }
             hold.turn(Direction::Backward, context.network);
             let backward = hold.get();
-            let step = context.step(lanes, backward.tiles());
-            let rows = match (&context.plan.backward, backward.backward_tiles()) {
-                (Some(partition), None) if context.split => Rows::Split(partition),
-                (_, Some(tiles)) if context.split && context.plan.shared => Rows::Split(tiles.blocks()),
-                _ => Rows::Whole(wiring.neurons()),
-            };
             for t in segment.clone().rev() {
+                let step = context.step(lanes, backward.tiles());
+                let rows = match (&context.plan.backward, backward.backward_tiles()) {
+                    (Some(partition), None) if context.split() => Rows::Split(partition),
+                    (_, Some(tiles)) if context.split() => Rows::Split(tiles.blocks()),
+                    _ => Rows::Whole(wiring.neurons()),
+                };
                 let last = t + 1 == context.steps;
                 let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
                 let states = slot_mut(&mut workspace.states, t - segment.start, size);
