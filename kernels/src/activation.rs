@@ -48,7 +48,7 @@ impl std::fmt::Display for Activation {
     }
 }
 
-/// An activation as a type, so that a kernel is compiled for each and does not ask inside its loops.
+/// An activation as a type, so that the code of a row (of one lane, of sixteen) is compiled for each and asks but once.
 pub(crate) trait Phi {
     /// phi(z).
     fn apply<S: Simd>(s: S, z: S::V) -> S::V;

@@ -95,7 +95,7 @@ impl<const G: usize> Rows<'_, G> {
 impl<const G: usize> Several for Rows<'_, G> {
     #[inline(always)]
     unsafe fn sums<S: Simd, const R: usize>(&self, s: S, row: usize) {
-        let Product::Of(recurrent) = &self.call.recurrent else { return };
+        let Product::Of(recurrent) = &self.call.recurrent else { unreachable!("only rows of a matrix are twins") };
         // SAFETY: `adjoint` checked the operand against `rows` and `lanes` = 16 G; δ holds rows.len() · 16 G elements.
         unsafe {
             let delta = self.delta.add((row - self.call.rows.start) * G * WIDTH);

@@ -93,8 +93,8 @@ macro_rules! with_groups {
 }
 pub(crate) use with_groups;
 
-/// A kernel that computes a row in two parts: its recurrent sum, which can be made for several rows at once, and what
-/// follows from it.
+/// A kernel that computes a row in two parts: the sum with its recurrent product, which can be made for several rows at once,
+/// and what follows from it.
 pub(crate) trait Several {
     /// Stores the sums of `R` rows from `row` on where the results will stand.
     ///
@@ -302,19 +302,15 @@ pub(crate) unsafe fn by_vectors<S: Simd, C: Copy + Into<u32>, const G: usize, co
             // SAFETY: as the caller promises, for k below `len`.
             unsafe {
                 while k < whole {
-                    sums = {
-                        let col: u32 = (*columns.add(k)).into();
-                        add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len)
-                    };
+                    let col: u32 = (*columns.add(k)).into();
+                    sums = add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len);
                     k += U;
                 }
                 // what is left over goes to the first of the partial sums
                 let mut k = if u == 0 { whole } else { len };
                 while k < len {
-                    sums = {
-                        let col: u32 = (*columns.add(k)).into();
-                        add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len)
-                    };
+                    let col: u32 = (*columns.add(k)).into();
+                    sums = add_column(s, sums, states.add((col as usize * G + g) * WIDTH), values.add(k), len);
                     k += 1;
                 }
             }

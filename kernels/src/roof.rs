@@ -6,8 +6,8 @@ use crate::aligned::Aligned;
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd, WIDTH};
 
-/// Vectors added up side by side: enough to hide the latency of the multiply-add. Those of AVX2 are two registers each, of
-/// which there are sixteen: one more vector and a sum would live in memory.
+/// Vectors added up side by side: enough to hide the latency of the multiply-add. With those of AVX2, of two registers each,
+/// fewer, as eight would be all sixteen registers: sums lived in memory, and the roof read a little more than half.
 const SUMS: usize = 8;
 const SUMS_OF_FEW_REGISTERS: usize = 6;
 
@@ -48,16 +48,16 @@ impl Kernel for Stream<'_> {
 
 impl Stream<'_> {
     #[inline(always)]
-    fn sums<S: Simd, const SUMS: usize>(self, s: S) -> f32 {
-        let mut sums = [s.splat(0.0); SUMS];
+    fn sums<S: Simd, const N: usize>(self, s: S) -> f32 {
+        let mut sums = [s.splat(0.0); N];
         let mut weight = 0.5;
         for _ in 0..self.repeats {
             // another weight each time, so that no pass can be left out
             weight = -weight * 0.999;
             let w = s.splat(weight);
-            for block in self.x.chunks_exact(SUMS * WIDTH) {
+            for block in self.x.chunks_exact(N * WIDTH) {
                 for (k, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: the block has SUMS vectors.
+                    // SAFETY: the block has N vectors.
                     let x = unsafe { s.load(block.as_ptr().add(k * WIDTH)) };
                     *sum = s.mul_add(w, x, *sum);
                 }

@@ -194,7 +194,9 @@ impl Bptt {
         let context = Context { network, isa, plan: &self.plan, steps, running, scales };
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
         let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
-        self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
+        let tiles = self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn));
+        // one by one, so that no thread keeps a tile that another could take
+        tiles.with_max_len(1).for_each(|(workspace, tiles)| {
             for tile in tiles {
                 tile.forward(&context, in_tiles, workspace);
                 tile.loss(&context, workspace);
@@ -220,10 +222,12 @@ impl Bptt {
         gradients.clear();
         let in_turn = plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
         let running = AtomicUsize::new(self.workspaces.len());
+        let context = Context { network, isa, plan, steps, running, scales };
         if plan.apart {
             let backward = &*backward;
-            let context = Context { network, isa, plan, steps, running, scales };
-            self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn)).for_each(|(workspace, tiles)| {
+            let tiles = self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn));
+            // one by one, so that no thread keeps a tile that another could take
+            tiles.with_max_len(1).for_each(|(workspace, tiles)| {
                 for tile in tiles {
                     let mut own = std::mem::take(&mut tile.gradients);
                     own.clear();
@@ -239,7 +243,6 @@ impl Bptt {
                 add_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
-            let context = Context { network, isa, plan, steps, running, scales };
             for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(in_turn)) {
                 for tile in tiles {
                     backward.turn(Direction::Forward, wiring, parameters);

@@ -12,7 +12,7 @@ use super::plan::{Lanes, Plan};
 use super::workspace::{Workspace, slot, slot_mut, two_slots};
 use crate::network::step::{Backward, Direction, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
-use crate::sparse::Tiles;
+use crate::sparse::{Partition, Tiles};
 
 /// The input, the wanted answer and the answer of one tile. Its states are elsewhere, as tiles may share memory.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Context<'a> {
     pub isa: Isa,
     pub plan: &'a Plan,
     pub steps: usize,
-    /// Tiles, or tiles that share memory, which are not through yet.
+    /// Where tiles run beside each other: those (or, where several share memory, groups of them) that are not through yet.
     pub running: AtomicUsize,
     pub scales: Scales,
 }
@@ -102,13 +102,16 @@ impl Context<'_> {
         self.running.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// The rows of a matrix in the next time step: in tiles, or else as its partition cuts it.
+    fn rows<'b>(&self, partition: Option<&'b Partition>, tiles: Option<&'b Tiles>) -> Rows<'b> {
+        match tiles.map(Tiles::blocks).or(partition) {
+            Some(parts) if self.split() => Rows::Split(parts),
+            _ => Rows::Whole(self.network.wiring().neurons()),
+        }
+    }
+
     fn step<'b>(&'b self, lanes: usize, tiles: InTiles<'b>) -> Step<'b> {
-        let whole = Rows::Whole(self.network.wiring().neurons());
-        let rows = match (&self.plan.forward, tiles) {
-            (Some(partition), None) if self.split() => Rows::Split(partition),
-            (_, Some((tiles, _))) if self.split() => Rows::Split(tiles.blocks()),
-            _ => whole,
-        };
+        let rows = self.rows(self.plan.forward.as_ref(), tiles.map(|(tiles, _)| tiles));
         Step { network: self.network, isa: self.isa, lanes, rows, tiles }
     }
 }
@@ -262,11 +265,7 @@ impl Tile {
             let backward = hold.get();
             for t in segment.clone().rev() {
                 let step = context.step(lanes, backward.tiles());
-                let rows = match (&context.plan.backward, backward.backward_tiles()) {
-                    (Some(partition), None) if context.split() => Rows::Split(partition),
-                    (_, Some(tiles)) if context.split() => Rows::Split(tiles.blocks()),
-                    _ => Rows::Whole(wiring.neurons()),
-                };
+                let rows = context.rows(context.plan.backward.as_ref(), backward.backward_tiles());
                 let last = t + 1 == context.steps;
                 let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
                 let states = slot_mut(&mut workspace.states, t - segment.start, size);

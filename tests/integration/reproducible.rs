@@ -92,7 +92,7 @@ fn shared_rows(sizes: [usize; 3], in_degree: usize, batch: usize, in_tiles: bool
     }
 }
 
-/// Few tiles that run apart and also share rows where there are more threads than tiles.
+/// Few tiles that run apart and also share rows where there are more threads than tiles left.
 #[test]
 fn threads_do_not_show_where_tiles_and_rows_are_shared() {
     let connectome = connectome([700, 200, 50], ConnectionSpec::in_degree(40), 3);

@@ -1,8 +1,8 @@
-//! The gradient of neighbouring entries, whatever rows they are of, eight at a time: for sixteen registers of eight lanes.
+//! The gradient of neighbouring entries, whatever rows they are of, eight at a time: made for sixteen registers of eight lanes.
 //!
 //! Sixteen sums of sixteen lanes, as [`add_row`](super::add_row) keeps them, are twice as many registers as there are.
-//! Here the sums of eight entries over one half of their lanes, and that half of a row's δ, are twelve. A group of eight
-//! that ends in another row takes that row's δ in between, so that no sum is folded in vain.
+//! Here the sums of eight entries over one half of their lanes, and that half of a row's δ, are twelve at most. A group of
+//! eight that ends in another row takes that row's δ in between, so that no sum is folded in vain.
 
 use std::iter::FusedIterator;
 
@@ -75,7 +75,7 @@ pub(crate) unsafe fn add_segments<H: Halves, C: Copy + Into<u32>, const G: usize
                 }
                 None if now.len == 0 => return,
                 next => {
-                    // several short rows, or the last entries: each with a δ of its own
+                    // several short rows, the last entries, or (unless `ENDS`) a row's end: each entry with a δ of its own
                     let (mut rows, mut count) = ([now.row; GROUP], now.len);
                     now = next.unwrap_or(Segment { row: now.row, len: 0 });
                     loop {
@@ -183,7 +183,7 @@ impl<const G: usize, const T: usize> Groups<'_, G, T> {
         for (delta, step) in delta.iter_mut().zip(self.steps) {
             for (g, delta) in delta.iter_mut().enumerate() {
                 // SAFETY: as the caller promises.
-                *delta = unsafe { h.load_half(step.delta.as_ptr().add((row * G + g) * WIDTH + HALF * GROUP)) };
+                *delta = unsafe { h.load_half(step.delta.as_ptr().add((row * G + g) * WIDTH + HALF * (WIDTH / 2))) };
             }
         }
         delta
@@ -209,7 +209,7 @@ impl<const G: usize, const T: usize> Groups<'_, G, T> {
                 #[inline(always)]
                 |column| {
                     let col: u32 = column.read_volatile().into();
-                    col as usize * (WIDTH * G) + HALF * GROUP
+                    col as usize * (WIDTH * G) + HALF * (WIDTH / 2)
                 },
             );
             for (states, delta) in self.states.iter().zip(delta) {
@@ -246,7 +246,7 @@ impl<const G: usize, const T: usize> Groups<'_, G, T> {
                     let col: u32 = (*columns.add(k)).into();
                     for (states, step) in self.states.iter().zip(self.steps) {
                         for g in 0..G {
-                            let at = g * WIDTH + half * GROUP;
+                            let at = g * WIDTH + half * (WIDTH / 2);
                             let delta = h.load_half(step.delta.as_ptr().add(rows[k] * (WIDTH * G) + at));
                             let state = h.load_half(states.add(col as usize * (WIDTH * G) + at));
                             *sum = h.mul_add_half(delta, state, *sum);

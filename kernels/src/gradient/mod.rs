@@ -139,7 +139,8 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
                 |row| Segment { row, len: pattern.entries(row).len() },
             );
             let columns = pattern.indices()[pattern.entries_of(rows)].as_ptr();
-            // SAFETY: as below.
+            // SAFETY: `gradient` checked δ, states and output; the segments are the rows given, and `columns` those of their
+            // entries.
             unsafe { s.add_eights::<_, G, T>(segments, &self.steps, &states, columns, out, ahead) };
             return;
         }

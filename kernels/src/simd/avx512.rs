@@ -1,8 +1,10 @@
 //! AVX-512: one register a vector.
 
 use core::arch::x86_64::*;
+use std::iter::FusedIterator;
 
 use super::{EXPONENT_ORIGIN, Kernel, Simd};
+use crate::gradient::{Outer, Segment};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,19 @@ impl Simd for Avx512 {
     type V = __m512;
     type Mask = __mmask16;
     const TWINS: bool = true;
+
+    #[inline(always)]
+    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
+        self,
+        _: impl FusedIterator<Item = Segment>,
+        _: &[Outer; T],
+        _: &[*const f32; T],
+        _: *const C,
+        _: *mut f32,
+        _: Option<usize>,
+    ) {
+        unreachable!("gradients are added sixteen at a time where there are registers for it");
+    }
 
     #[inline(always)]
     fn apart<K: Kernel>(self, kernel: K) -> K::Output {

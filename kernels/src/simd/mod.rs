@@ -36,29 +36,27 @@ pub(crate) trait Kernel {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     type Mask: Copy;
-    /// Whether there are registers for the sums of several rows at once, or for sixteen sums of a row. Where there are
-    /// not, gradients are added by [`add_eights`](Self::add_eights).
+    /// Whether there are registers for all lanes of several rows at once, or for sixteen sums of a row. Where there are
+    /// not, rows with the same columns go one vector of lanes after the other, and gradients are added by
+    /// [`add_eights`](Self::add_eights).
     const TWINS: bool;
 
     /// Runs `kernel` in a function of its own, so that it takes no registers from the code around it.
     fn apart<K: Kernel>(self, kernel: K) -> K::Output;
 
-    /// [`add_segments`](crate::gradient::add_segments), unless [`TWINS`](Self::TWINS) holds.
+    /// [`add_segments`](crate::gradient::add_segments); not called where [`TWINS`](Self::TWINS) holds.
     ///
     /// # Safety
     /// As there.
-    #[inline(always)]
     unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
         self,
-        _segments: impl FusedIterator<Item = Segment>,
-        _steps: &[Outer; T],
-        _states: &[*const f32; T],
-        _columns: *const C,
-        _out: *mut f32,
-        _ahead: Option<usize>,
-    ) {
-        unreachable!("rows are added one by one where there are registers for it");
-    }
+        segments: impl FusedIterator<Item = Segment>,
+        steps: &[Outer; T],
+        states: &[*const f32; T],
+        columns: *const C,
+        out: *mut f32,
+        ahead: Option<usize>,
+    );
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety
@@ -161,7 +159,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 }
 
-/// Vectors of eight lanes, where a vector of sixteen is two registers.
+/// Vectors of eight lanes, for instruction sets where a vector of sixteen is two registers or more.
 pub(crate) trait Halves: Simd {
     type H: Copy;
     /// Whether the gradient has code of its own for each place where a row may end in a group of eight; else each entry of
