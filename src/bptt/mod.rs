@@ -12,8 +12,6 @@ mod storage;
 mod tile;
 mod workspace;
 
-use std::sync::atomic::AtomicUsize;
-
 use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -190,18 +188,11 @@ impl Bptt {
         if let Some(backward) = &mut self.backward {
             backward.forward_alone(network.parameters());
         }
-        let running = AtomicUsize::new(self.workspaces.len());
-        let context = Context { network, isa, plan: &self.plan, steps, running, scales };
+        let context = Context::new(network, isa, &self.plan, steps, scales);
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
-        let in_turn = self.plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
-        let tiles = self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn));
-        // one by one, so that no thread keeps a tile that another could take
-        tiles.with_max_len(1).for_each(|(workspace, tiles)| {
-            for tile in tiles {
-                tile.forward(&context, in_tiles, workspace);
-                tile.loss(&context, workspace);
-            }
-            context.through();
+        context.beside_each_other(&mut self.workspaces, &mut self.tiles, |workspace, tile| {
+            tile.forward(&context, in_tiles, workspace);
+            tile.loss(&context, workspace);
         });
         self.outcome(network, objective, weight)
     }
@@ -220,30 +211,23 @@ impl Bptt {
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
         backward.refresh(wiring, parameters);
         gradients.clear();
-        let in_turn = plan.storage.as_ref().map_or(1, |storage| storage.in_turn);
-        let running = AtomicUsize::new(self.workspaces.len());
-        let context = Context { network, isa, plan, steps, running, scales };
+        let context = Context::new(network, isa, plan, steps, scales);
         if plan.apart {
             let backward = &*backward;
-            let tiles = self.workspaces.par_iter_mut().zip(self.tiles.par_chunks_mut(in_turn));
-            // one by one, so that no thread keeps a tile that another could take
-            tiles.with_max_len(1).for_each(|(workspace, tiles)| {
-                for tile in tiles {
-                    let mut own = std::mem::take(&mut tile.gradients);
-                    own.clear();
-                    tile.forward(&context, backward.tiles(), workspace);
-                    tile.loss(&context, workspace);
-                    tile.backward(&context, Hold::Shared(backward), workspace, &mut own);
-                    tile.gradients = own;
-                }
-                context.through();
+            context.beside_each_other(&mut self.workspaces, &mut self.tiles, |workspace, tile| {
+                let mut own = std::mem::take(&mut tile.gradients);
+                own.clear();
+                tile.forward(&context, backward.tiles(), workspace);
+                tile.loss(&context, workspace);
+                tile.backward(&context, Hold::Shared(backward), workspace, &mut own);
+                tile.gradients = own;
             });
             for name in ParameterName::ALL {
                 let parts: Vec<&Aligned> = self.tiles.iter().map(|tile| tile.gradients.get(name)).collect();
                 add_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
-            for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(in_turn)) {
+            for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(plan.in_turn())) {
                 for tile in tiles {
                     backward.turn(Direction::Forward, wiring, parameters);
                     tile.forward(&context, backward.tiles(), workspace);

@@ -72,6 +72,11 @@ impl Plan {
         Self { tiles, apart, layout, shared, forward, backward, storage }
     }
 
+    /// Tiles that pass through the same memory, one after the other.
+    pub(super) fn in_turn(&self) -> usize {
+        self.storage.as_ref().map_or(1, |storage| storage.in_turn)
+    }
+
     /// What was decided for training on `wiring`, and why.
     pub fn summary(&self, wiring: &Wiring) -> PlanSummary {
         let tiles: Vec<usize> = self.tiles.iter().map(|tile| tile.stored).collect();

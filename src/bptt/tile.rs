@@ -48,9 +48,9 @@ pub(super) struct Context<'a> {
     pub isa: Isa,
     pub plan: &'a Plan,
     pub steps: usize,
-    /// Where tiles run beside each other: those (or, where several share memory, groups of them) that are not through yet.
-    pub running: AtomicUsize,
     pub scales: Scales,
+    /// Where tiles run beside each other: those (or, where several share memory, groups of them) that are not through yet.
+    running: AtomicUsize,
 }
 
 /// W in tiles, with the values of the forward product; `None` where it is taken row by row.
@@ -90,16 +90,31 @@ pub(super) struct Scales {
     pub sum_rates: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub fn new(network: &'a Network, isa: Isa, plan: &'a Plan, steps: usize, scales: Scales) -> Self {
+        let running = AtomicUsize::new(plan.tiles.len().div_ceil(plan.in_turn()));
+        Self { network, isa, plan, steps, scales, running }
+    }
+
+    /// Calls `run` for every tile, each with its workspace: beside each other, but one after the other where they share one.
+    pub fn beside_each_other(
+        &self,
+        workspaces: &mut [Workspace],
+        tiles: &mut [Tile],
+        run: impl Fn(&mut Workspace, &mut Tile) + Sync,
+    ) {
+        // one by one, so that no thread keeps a tile that another could take
+        let groups = workspaces.par_iter_mut().zip(tiles.par_chunks_mut(self.plan.in_turn())).with_max_len(1);
+        groups.for_each(|(workspace, tiles)| {
+            tiles.iter_mut().for_each(|tile| run(workspace, tile));
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
     /// Whether threads share the next time step: not where enough tiles run beside each other to keep all busy. When there
     /// are fewer left than threads, those that are through help with the last. (No bit depends on it.)
     fn split(&self) -> bool {
         self.plan.shared && (!self.plan.apart || self.running.load(Ordering::Relaxed) < rayon::current_num_threads())
-    }
-
-    /// Some tiles are through, which share memory.
-    pub fn through(&self) {
-        self.running.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The rows of a matrix in the next time step: in tiles, or else as its partition cuts it.

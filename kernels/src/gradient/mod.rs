@@ -141,7 +141,7 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
             let columns = pattern.indices()[pattern.entries_of(rows)].as_ptr();
             // SAFETY: `gradient` checked δ, states and output; the segments are the rows given, and `columns` those of their
             // entries.
-            unsafe { s.add_eights::<_, G, T>(segments, &self.steps, &states, columns, out, ahead) };
+            unsafe { add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, ahead) };
             return;
         }
         let mut row = rows.start;

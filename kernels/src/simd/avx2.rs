@@ -1,14 +1,12 @@
 //! AVX2 with FMA: two registers a vector.
 
 use core::arch::x86_64::*;
-use std::iter::FusedIterator;
 
 use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
-use crate::gradient::{Outer, Segment, add_segments};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2(pub(super) ());
 
 impl Avx2 {
     pub(crate) fn detect() -> Option<Self> {
@@ -59,20 +57,12 @@ macro_rules! ops {
 impl Simd for Avx2 {
     type V = [__m256; 2];
     type Mask = [__m256; 2];
+    type Halves = Self;
     const TWINS: bool = false;
 
     #[inline(always)]
-    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
-        self,
-        segments: impl FusedIterator<Item = Segment>,
-        steps: &[Outer; T],
-        states: &[*const f32; T],
-        columns: *const C,
-        out: *mut f32,
-        ahead: Option<usize>,
-    ) {
-        // SAFETY: as the caller promises.
-        unsafe { add_segments::<Self, C, G, T>(self, segments, steps, states, columns, out, ahead) }
+    fn halves(self) -> Self {
+        self
     }
 
     #[inline(always)]
@@ -210,15 +200,14 @@ impl Simd for Avx2 {
     fn sums(self, a: [Self::V; 16]) -> Self::V {
         /// The sums of eight half vectors over the two quads of each, added.
         #[inline(always)]
-        fn eight(a: &[[__m256; 2]], half: usize) -> __m256 {
-            // SAFETY: only reached through a token, which proves that the features are present.
-            unsafe {
-                let x = quads(a[0][half], a[1][half], a[2][half], a[3][half]);
-                pairs(x, quads(a[4][half], a[5][half], a[6][half], a[7][half]))
-            }
+        fn eight(s: Avx2, a: &[[__m256; 2]], half: usize) -> __m256 {
+            s.fold_halves([0, 1, 2, 3, 4, 5, 6, 7].map(
+                #[inline(always)]
+                |k| a[k][half],
+            ))
         }
         let (low, high) = (&a[..8], &a[8..]);
-        self.add([eight(low, 0), eight(high, 0)], [eight(low, 1), eight(high, 1)])
+        self.add([eight(self, low, 0), eight(self, high, 0)], [eight(self, low, 1), eight(self, high, 1)])
     }
 }
 

@@ -1,10 +1,9 @@
 //! AVX-512: one register a vector.
 
 use core::arch::x86_64::*;
-use std::iter::FusedIterator;
 
+use super::avx2::Avx2;
 use super::{EXPONENT_ORIGIN, Kernel, Simd};
-use crate::gradient::{Outer, Segment};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,19 +93,13 @@ macro_rules! ops {
 impl Simd for Avx512 {
     type V = __m512;
     type Mask = __mmask16;
+    type Halves = Avx2;
     const TWINS: bool = true;
 
     #[inline(always)]
-    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
-        self,
-        _: impl FusedIterator<Item = Segment>,
-        _: &[Outer; T],
-        _: &[*const f32; T],
-        _: *const C,
-        _: *mut f32,
-        _: Option<usize>,
-    ) {
-        unreachable!("gradients are added sixteen at a time where there are registers for it");
+    fn halves(self) -> Avx2 {
+        // a token of this set proves that AVX2 and FMA are present
+        Avx2(())
     }
 
     #[inline(always)]

@@ -3,10 +3,6 @@
 //! AVX-512 holds it in one register, AVX2 in two, the portable path in a `wide::f32x16`. Because the width is
 //! always sixteen, sums over lanes are made in the same order everywhere and a state buffer fits every set.
 
-use std::iter::FusedIterator;
-
-use crate::gradient::{Outer, Segment};
-
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -36,27 +32,17 @@ pub(crate) trait Kernel {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     type Mask: Copy;
+    type Halves: Halves;
     /// Whether there are registers for all lanes of several rows at once, or for sixteen sums of a row. Where there are
-    /// not, rows with the same columns go one vector of lanes after the other, and gradients are added by
-    /// [`add_eights`](Self::add_eights).
+    /// not, rows with the same columns go one vector of lanes after the other, and gradients are added in
+    /// [`halves`](Self::halves).
     const TWINS: bool;
 
     /// Runs `kernel` in a function of its own, so that it takes no registers from the code around it.
     fn apart<K: Kernel>(self, kernel: K) -> K::Output;
 
-    /// [`add_segments`](crate::gradient::add_segments); not called where [`TWINS`](Self::TWINS) holds.
-    ///
-    /// # Safety
-    /// As there.
-    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
-        self,
-        segments: impl FusedIterator<Item = Segment>,
-        steps: &[Outer; T],
-        states: &[*const f32; T],
-        columns: *const C,
-        out: *mut f32,
-        ahead: Option<usize>,
-    );
+    /// The same lanes as vectors of eight.
+    fn halves(self) -> Self::Halves;
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety

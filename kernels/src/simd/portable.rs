@@ -1,12 +1,9 @@
 //! The portable path: `wide`, whose instruction set is fixed when the crate is compiled (SSE2 in a baseline x86-64
 //! build, NEON on AArch64).
 
-use std::iter::FusedIterator;
-
 use wide::{f32x8, f32x16, i32x16};
 
 use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
-use crate::gradient::{Outer, Segment, add_segments};
 
 /// The portable path needs no proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,20 +22,12 @@ fn float(a: i32x16) -> f32x16 {
 impl Simd for Portable {
     type V = f32x16;
     type Mask = f32x16;
+    type Halves = Self;
     const TWINS: bool = false;
 
     #[inline(always)]
-    unsafe fn add_eights<C: Copy + Into<u32>, const G: usize, const T: usize>(
-        self,
-        segments: impl FusedIterator<Item = Segment>,
-        steps: &[Outer; T],
-        states: &[*const f32; T],
-        columns: *const C,
-        out: *mut f32,
-        ahead: Option<usize>,
-    ) {
-        // SAFETY: as the caller promises.
-        unsafe { add_segments::<Self, C, G, T>(self, segments, steps, states, columns, out, ahead) }
+    fn halves(self) -> Self {
+        self
     }
 
     #[inline(never)]

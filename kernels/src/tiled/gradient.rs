@@ -5,7 +5,8 @@ use std::slice;
 
 use super::{AHEAD, Part, Tiled};
 use crate::gradient::{
-    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, deltas, pass, steps_per_pass,
+    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, pass,
+    steps_per_pass,
 };
 use crate::isa::Isa;
 use crate::operand::check_lanes;
@@ -103,7 +104,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                         Segment { row: row + place, len }
                     },
                 );
-                s.add_eights::<_, G, T>(segments, &self.steps, &states, columns, out, Some(AHEAD));
+                add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, Some(AHEAD));
                 return;
             }
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
