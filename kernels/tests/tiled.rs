@@ -352,10 +352,10 @@ proptest! {
 
         let tiled = Tiled::transposed(&pattern, width, &bounds);
         let mut in_tiles = vec![f32::NAN; tiled.nnz()];
-        let mut next = vec![u32::MAX; tiled.rows()];
+        let mut scratch = vec![u32::MAX; tiled.carry_scratch()];
         for tile in 0..tiled.tiles() {
             let out = &mut in_tiles[tiled.entries_of_tile(tile)];
-            tiled.carry_transposed(tile, &pattern, &values, out, &mut next);
+            tiled.carry_transposed(tile, &pattern, &values, out, &mut scratch);
         }
         // the same parts, tile by tile
         let mut want = vec![Vec::new(); tiled.tiles()];
@@ -428,16 +428,17 @@ fn wrong_shapes_stop_at_the_door() {
     // tile 1 of the transposed has 8 entries
     let original = Pattern::dense(5, 4);
     let back = Tiled::transposed(&original, 2, &[0, 1, 4]);
-    let transposed = |tiled: &Tiled, from: &Pattern, [values, out, next]: [usize; 3]| {
-        tiled.carry_transposed(1, from, &x[..values], &mut vec![0.0; out], &mut vec![0; next]);
+    let transposed = |tiled: &Tiled, from: &Pattern, [values, out, scratch]: [usize; 3]| {
+        tiled.carry_transposed(1, from, &x[..values], &mut vec![0.0; out], &mut vec![0; scratch]);
     };
-    transposed(&back, &original, [20, 8, 4]);
-    for lens in [[8, 8, 4], [21, 8, 4], [20, 7, 4], [20, 20, 4]] {
+    // two columns a tile, blocks of one row and of three
+    transposed(&back, &original, [20, 8, 8]);
+    for lens in [[8, 8, 8], [21, 8, 8], [20, 7, 8], [20, 20, 8]] {
         refuses("one value an entry", || transposed(&back, &original, lens));
     }
-    refuses("an element a row", || transposed(&back, &original, [20, 8, 3]));
-    refuses("the transposed of", || transposed(&back, &pattern, [20, 8, 4]));
-    refuses("made transposed", || transposed(&tiled, &original, [20, 8, 4]));
+    refuses("scratch for the columns", || transposed(&back, &original, [20, 8, 7]));
+    refuses("the transposed of", || transposed(&back, &pattern, [20, 8, 8]));
+    refuses("made transposed", || transposed(&tiled, &original, [20, 8, 8]));
     // the entries of a block lie scattered there: their gradient would be written beside the output
     let step = Outer { delta: &x[..64], states: &x[..80] };
     refuses("", || tiled_gradient(isa, &(0..1), 16, &back, &[step], &mut [0.0; 64][..5]));

@@ -59,7 +59,7 @@ impl BpttMemory {
         let tiles = tiles_of(wiring, batch).len();
         let recurrent = match Layout::choose(wiring, batch) {
             Layout::Rows => transposed(wiring.recurrent()),
-            Layout::Tiles { width, .. } => tiled(wiring.recurrent(), width, !apart(wiring, tiles)),
+            Layout::Tiles { width, blocks } => tiled(wiring.recurrent(), [width, blocks], !apart(wiring, tiles)),
         };
         let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
         Self {
@@ -82,13 +82,15 @@ fn transposed(pattern: &Pattern) -> u64 {
     words(&[3, pattern.nnz()]).saturating_add(2 * words(&[pattern.cols() + 1]))
 }
 
-/// Bytes of W in tiles of `width` columns both ways: a column of two bytes an entry each, its value once where the
-/// directions take `turns` and twice otherwise, 8 bytes a segment, of which there are at most one a row and tile, and 4 of
-/// scratch a row and tile.
-fn tiled(pattern: &Pattern, width: usize, turns: bool) -> u64 {
-    let places = pattern.rows().saturating_mul(pattern.cols().div_ceil(width));
+/// Bytes of W in tiles of `width` columns and about `blocks` blocks of rows both ways: a column of two bytes an entry each,
+/// its value once where the directions take `turns` and twice otherwise, 8 bytes a segment, of which there are at most one
+/// a row and tile, and for each tile scratch of 4 a column and 8 a row of a block.
+fn tiled(pattern: &Pattern, [width, blocks]: [usize; 2], turns: bool) -> u64 {
+    let tiles = pattern.cols().div_ceil(width);
+    let places = pattern.rows().saturating_mul(tiles);
     let values = words(&[if turns { 2 } else { 3 }, pattern.nnz()]);
-    values.saturating_add(words(&[2, pattern.nnz().min(places)])).saturating_add(words(&[places]))
+    let scratch = words(&[pattern.cols()]).saturating_add(words(&[2, tiles, pattern.rows().div_ceil(blocks)]));
+    values.saturating_add(words(&[2, pattern.nnz().min(places)])).saturating_add(scratch)
 }
 
 /// Bytes of inputs, outputs, targets and mask.

@@ -81,20 +81,25 @@ impl Tiles {
     }
 
     /// Takes the values of `original`, of which this is the transposed, over into the order of the tiles, on all threads.
-    /// `scratch` has an element for each row and tile.
+    /// `scratch` has [`carry_scratch`](Self::carry_scratch) elements.
     ///
     /// # Panics
     /// If a length does not fit.
     pub fn carry_transposed(&self, original: &Pattern, values: &[f32], out: &mut [f32], scratch: &mut [f32]) {
-        let (tiled, rows) = (&self.tiled, self.tiled.rows());
+        let (tiled, each) = (&self.tiled, self.tiled.carry_scratch());
         let cut = |k: usize, tile: usize| match k {
             0 if tile < tiled.tiles() => tiled.entries_of_tile(tile).start,
             0 => tiled.nnz(),
-            _ => tile * rows,
+            _ => tile * each,
         };
         self.tiles.for_each([out, scratch], &cut, &|tiles, [out, scratch]| {
             tiled.carry_transposed(tiles.start, original, values, out, bytemuck::cast_slice_mut(scratch));
         });
+    }
+
+    /// Elements of scratch that [`carry_transposed`](Self::carry_transposed) needs.
+    pub fn carry_scratch(&self) -> usize {
+        self.tiled.tiles() * self.tiled.carry_scratch()
     }
 
     /// Calls `work(block, out)` for every block, on all threads; `out` are its entries.

@@ -12,6 +12,10 @@ use crate::isa::Isa;
 use crate::operand::check_lanes;
 use crate::simd::{Kernel, Simd, WIDTH};
 
+/// How many segments before their use δ are asked for: they lie scattered in the second-level cache or beyond, as segments are
+/// sorted by length.
+const COMING: usize = 3;
+
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of `rows`, which must be whole blocks
 /// of `tiled`.
 ///
@@ -118,7 +122,14 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                     // full rows are the longest, so nothing follows them
                     continue;
                 }
-                for _ in 0..run.count {
+                for k in 0..run.count as usize {
+                    let coming = if k + COMING < run.count as usize { COMING } else { 0 };
+                    let coming = (row + usize::from(*places.add(coming))) * (WIDTH * G);
+                    for step in &self.steps {
+                        for g in 0..G {
+                            s.prefetch(step.delta.as_ptr().wrapping_add(coming + g * WIDTH));
+                        }
+                    }
                     let delta = deltas::<S, G, T>(s, &self.steps, row + usize::from(*places));
                     add_row(s, &delta, &states, columns, len, out, Some(AHEAD));
                     places = places.add(1);

@@ -306,35 +306,62 @@ impl Tiled {
     }
 
     /// Takes the values of `tile` over from the transposed matrix: `values` are those of `original` in its order, and
-    /// `out` those of the tile in this one. `next` is scratch, an element a row.
+    /// `out` those of the tile in this one. `scratch` has [`carry_scratch`](Self::carry_scratch) elements.
     ///
     /// # Panics
     /// If a length does not fit, or this was not made [transposed](Self::transposed). That it was from this very
     /// `original` is taken on trust: else values end in wrong places.
-    pub fn carry_transposed(&self, tile: usize, original: &Pattern, values: &[f32], out: &mut [f32], next: &mut [u32]) {
+    pub fn carry_transposed(
+        &self,
+        tile: usize,
+        original: &Pattern,
+        values: &[f32],
+        out: &mut [f32],
+        scratch: &mut [u32],
+    ) {
         assert_eq!((original.cols(), original.rows()), (self.rows, self.cols), "the transposed of {original:?}");
         let entries = self.entries_of_tile(tile);
         assert_eq!((values.len(), out.len()), (self.nnz(), entries.len()), "one value an entry");
-        assert_eq!(next.len(), self.rows, "an element a row");
+        assert_eq!(scratch.len(), self.carry_scratch(), "scratch for the columns of a tile and the rows of a block");
+        let columns = &self.columns[entries];
+        // A column here is a row of the original. Row after row of this takes the next value of each of its columns, so
+        // that they come in order; it is the segments, not the values, that are written at random, as they are fewer.
+        let (next, segments) = scratch.split_at_mut(self.width);
+        let first = tile * self.width;
+        for (row, next) in (first..original.rows()).zip(&mut *next) {
+            *next = original.entries(row).start as u32;
+        }
         let mut entry = 0;
         for block in 0..self.blocks() {
+            // where the segment of each row starts and ends, in `out`
+            let segments = &mut segments[..2 * (self.bounds[block + 1] - self.bounds[block])];
+            segments.fill(0);
             let part = self.part(tile, block);
             let mut places = self.places[part[0].segment as usize..part[1].segment as usize].iter();
             for run in &self.runs[part[0].run as usize..part[1].run as usize] {
                 for &place in places.by_ref().take(run.count as usize) {
-                    next[self.bounds[block] + usize::from(place)] = entry;
+                    let place = 2 * usize::from(place);
+                    segments[place] = entry;
                     entry += run.len;
+                    segments[place + 1] = entry;
+                }
+            }
+            for segment in segments.chunks_exact(2) {
+                let entries = segment[0] as usize..segment[1] as usize;
+                for (out, &col) in out[entries.clone()].iter_mut().zip(&columns[entries]) {
+                    let next = &mut next[usize::from(col)];
+                    *out = values[*next as usize];
+                    *next += 1;
                 }
             }
         }
-        // a row of the original is a column here: as they come in order, each segment fills from its start
-        for row in tile * self.width..((tile + 1) * self.width).min(self.cols) {
-            for (&col, &value) in original.row(row).iter().zip(&values[original.entries(row)]) {
-                let next = &mut next[col as usize];
-                out[*next as usize] = value;
-                *next += 1;
-            }
-        }
+    }
+
+    /// Elements of scratch that [`carry_transposed`](Self::carry_transposed) needs: one a column of a tile, and two a row of
+    /// the largest block.
+    pub fn carry_scratch(&self) -> usize {
+        let block = self.bounds.windows(2).map(|block| block[1] - block[0]).max().unwrap_or(0);
+        self.width + 2 * block
     }
 
     /// The door: the blocks that `rows` are.

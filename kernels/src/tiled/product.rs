@@ -69,12 +69,12 @@ impl<const G: usize> Kernel for Product<'_, G> {
                     // narrow tiles have too few sums in flight to hide the latency of the multiply-add
                     let cols = tiled.cols_of(tile);
                     match (G, tile) {
-                        (1, 0) => self.part::<S, 4, true>(s, part, cols, states, out),
-                        (1, _) => self.part::<S, 4, false>(s, part, cols, states, out),
-                        (2, 0) => self.part::<S, 2, true>(s, part, cols, states, out),
-                        (2, _) => self.part::<S, 2, false>(s, part, cols, states, out),
-                        (_, 0) => self.part::<S, 1, true>(s, part, cols, states, out),
-                        (_, _) => self.part::<S, 1, false>(s, part, cols, states, out),
+                        (1, 0) => self.part::<S, 4, 3, true>(s, part, cols, states, out),
+                        (1, _) => self.part::<S, 4, 3, false>(s, part, cols, states, out),
+                        (2, 0) => self.part::<S, 2, 1, true>(s, part, cols, states, out),
+                        (2, _) => self.part::<S, 2, 1, false>(s, part, cols, states, out),
+                        (_, 0) => self.part::<S, 1, 2, true>(s, part, cols, states, out),
+                        (_, _) => self.part::<S, 1, 2, false>(s, part, cols, states, out),
                     }
                 }
             }
@@ -83,14 +83,14 @@ impl<const G: usize> Kernel for Product<'_, G> {
 }
 
 impl<const G: usize> Product<'_, G> {
-    /// Adds what one tile, of `cols` columns, gives to the rows of one block, with `U` partial sums a lane; `FIRST`, it
-    /// starts from nothing.
+    /// Adds what one tile, of `cols` columns, gives to the rows of one block, with `U` partial sums a lane and, where there
+    /// are registers for it, `P` segments at once; `FIRST`, it starts from nothing.
     ///
     /// # Safety
     /// `part` is a part of the matrix; `states` are those of the first column of its tile, `out` of the first row of
     /// its block, 16 G elements a column and row.
     #[inline(always)]
-    unsafe fn part<S: Simd, const U: usize, const FIRST: bool>(
+    unsafe fn part<S: Simd, const U: usize, const P: usize, const FIRST: bool>(
         &self,
         s: S,
         part: [Part; 2],
@@ -99,26 +99,35 @@ impl<const G: usize> Product<'_, G> {
         out: *mut f32,
     ) {
         let tiled = self.tiled;
-        let (mut columns, mut values) = (tiled.columns.as_ptr(), self.values.as_ptr());
-        let mut places = tiled.places.as_ptr();
+        let mut next = Segments {
+            places: tiled.places.as_ptr(),
+            columns: tiled.columns.as_ptr(),
+            values: self.values.as_ptr(),
+            len: 0,
+        };
         // SAFETY: the runs of a part have as many segments and entries as the part; a place is a row of the block, a
         // column one of the tile; segments that have all columns of it have the same.
         unsafe {
-            columns = columns.add(part[0].entry as usize);
-            values = values.add(part[0].entry as usize);
-            places = places.add(part[0].segment as usize);
+            next.columns = next.columns.add(part[0].entry as usize);
+            next.values = next.values.add(part[0].entry as usize);
+            next.places = next.places.add(part[0].segment as usize);
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
-                let (len, count) = (run.len as usize, run.count as usize);
-                if len == cols {
-                    s.apart(Full::<G, U, FIRST> { places, columns, values, len, count, states, out });
+                next.len = run.len as usize;
+                let mut left = run.count as usize;
+                if next.len == cols {
+                    s.apart(Full::<G, U, FIRST> { first: next, count: left, states, out });
                     // full rows are the longest, so nothing follows them
                     continue;
                 }
-                for _ in 0..count {
-                    segments::<S, G, U, 1, FIRST>(s, places, columns, values, len, states, out);
-                    places = places.add(1);
-                    columns = columns.add(len);
-                    values = values.add(len);
+                // as all of a run are of one length, the multiply-adds of one fill the time that those of another wait
+                while P > 1 && S::TWINS && left >= P {
+                    next.each_with_its_columns::<S, G, U, P, FIRST>(s, states, out);
+                    next = next.after(P);
+                    left -= P;
+                }
+                for _ in 0..left {
+                    next.each_with_its_columns::<S, G, U, 1, FIRST>(s, states, out);
+                    next = next.after(1);
                 }
             }
         }
@@ -127,12 +136,9 @@ impl<const G: usize> Product<'_, G> {
 
 /// The segments of rows that have all columns of a tile: several at once, so that each state is loaded once for all.
 ///
-/// It is made by [`Product::part`] alone, as [`segments`] asks for it.
+/// It is made by [`Product::part`] alone, as [`Segments`] asks for it.
 struct Full<const G: usize, const U: usize, const FIRST: bool> {
-    places: *const u16,
-    columns: *const u16,
-    values: *const f32,
-    len: usize,
+    first: Segments,
     count: usize,
     states: *const f32,
     out: *mut f32,
@@ -143,84 +149,187 @@ impl<const G: usize, const U: usize, const FIRST: bool> Kernel for Full<G, U, FI
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { places, columns, values, len, count, states, out } = self;
-        let mut k = 0;
-        while k < count {
-            // SAFETY: there are `count` segments of `len` entries, and all have the same columns.
-            unsafe {
-                let (places, values) = (places.add(k), values.add(k * len));
-                if k + 4 <= count {
-                    segments::<S, G, U, 4, FIRST>(s, places, columns, values, len, states, out);
-                    k += 4;
-                } else {
-                    segments::<S, G, U, 1, FIRST>(s, places, columns, values, len, states, out);
-                    k += 1;
-                }
+        let Self { first: mut next, count: mut left, states, out } = self;
+        // SAFETY: there are `count` segments, and all have the same columns.
+        unsafe {
+            while left >= 4 {
+                next.all_with_the_same::<S, G, U, 4, FIRST>(s, states, out);
+                next = next.after(4);
+                left -= 4;
+            }
+            for _ in 0..left {
+                next.each_with_its_columns::<S, G, U, 1, FIRST>(s, states, out);
+                next = next.after(1);
             }
         }
     }
 }
 
-/// Adds `R` segments of `len` entries, one after the other and with the same columns, to the rows at the first `places`.
+/// Segments of `len` entries, one after the other: the place of each, and its columns and values.
+#[derive(Clone, Copy)]
+struct Segments {
+    places: *const u16,
+    columns: *const u16,
+    values: *const f32,
+    len: usize,
+}
+
+impl Segments {
+    /// Those after the first `count`.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline(always)]
+    unsafe fn after(self, count: usize) -> Self {
+        // SAFETY: as the caller promises.
+        unsafe {
+            Self {
+                places: self.places.add(count),
+                columns: self.columns.add(count * self.len),
+                values: self.values.add(count * self.len),
+                len: self.len,
+            }
+        }
+    }
+
+    /// The rows of the first `R`, and the sums that stand there, or zeros if this is the `FIRST` tile.
+    ///
+    /// # Safety
+    /// There are `R`; `out` has 16 G elements a row from the first of the block on.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const G: usize, const R: usize, const FIRST: bool>(
+        self,
+        s: S,
+        out: *mut f32,
+    ) -> ([*mut f32; R], [[S::V; G]; R]) {
+        let (mut rows, mut sums) = ([out; R], [[s.splat(0.0); G]; R]);
+        // SAFETY: as the caller promises.
+        unsafe {
+            for (r, row) in rows.iter_mut().enumerate() {
+                *row = out.add(usize::from(*self.places.add(r)) * (WIDTH * G));
+                if !FIRST {
+                    for (g, sum) in sums[r].iter_mut().enumerate() {
+                        *sum = s.load(row.add(g * WIDTH));
+                    }
+                }
+            }
+        }
+        (rows, sums)
+    }
+
+    /// Asks for what stands `AHEAD` entries after the start of segment `r`.
+    #[inline(always)]
+    fn prefetch<S: Simd>(self, s: S, r: usize) {
+        s.prefetch(self.values.wrapping_add(r * self.len + AHEAD));
+        s.prefetch(self.columns.wrapping_add(r * self.len + AHEAD).cast());
+    }
+
+    /// Adds the first `P` to their rows.
+    ///
+    /// # Safety
+    /// There are `P`; `states` has 16 G elements a column of the tile, `out` a row from the first of the block on.
+    #[inline(always)]
+    unsafe fn each_with_its_columns<S: Simd, const G: usize, const U: usize, const P: usize, const FIRST: bool>(
+        self,
+        s: S,
+        states: *const f32,
+        out: *mut f32,
+    ) {
+        let len = self.len;
+        // SAFETY: as the caller promises.
+        unsafe {
+            for p in 0..P {
+                self.prefetch(s, p);
+            }
+            let (rows, first) = self.rows::<S, G, P, FIRST>(s, out);
+            let mut sums = [[[s.splat(0.0); G]; U]; P];
+            for (sums, first) in sums.iter_mut().zip(first) {
+                sums[0] = first;
+            }
+            let columns: [*const u16; P] = array::from_fn(|p| self.columns.add(p * len));
+            let values: [*const f32; P] = array::from_fn(|p| self.values.add(p * len));
+            let mut k = 0;
+            while k + U <= len {
+                for p in 0..P {
+                    for (u, col) in next::<U>(columns[p].add(k)).into_iter().enumerate() {
+                        let states = states.add(usize::from(col) * (WIDTH * G));
+                        [sums[p][u]] = add_column(s, [sums[p][u]], states, values[p].add(k + u), len);
+                    }
+                }
+                k += U;
+            }
+            while k < len {
+                for p in 0..P {
+                    let states = states.add(usize::from(*columns[p].add(k)) * (WIDTH * G));
+                    [sums[p][0]] = add_column(s, [sums[p][0]], states, values[p].add(k), len);
+                }
+                k += 1;
+            }
+            for (row, sums) in rows.into_iter().zip(sums) {
+                store(s, row, sums);
+            }
+        }
+    }
+
+    /// Adds the first `R`, which have the same columns, to their rows.
+    ///
+    /// # Safety
+    /// As [`each_with_its_columns`](Self::each_with_its_columns), and they have.
+    #[inline(always)]
+    unsafe fn all_with_the_same<S: Simd, const G: usize, const U: usize, const R: usize, const FIRST: bool>(
+        self,
+        s: S,
+        states: *const f32,
+        out: *mut f32,
+    ) {
+        let Self { mut columns, mut values, len, .. } = self;
+        // SAFETY: as the caller promises.
+        unsafe {
+            self.prefetch(s, 0);
+            let (rows, first) = self.rows::<S, G, R, FIRST>(s, out);
+            if !S::TWINS {
+                let total = by_vectors::<S, _, G, R, U>(s, first, columns, values, len, states);
+                for (row, total) in rows.into_iter().zip(total) {
+                    store(s, row, [total]);
+                }
+                return;
+            }
+            let mut sums = [[[s.splat(0.0); G]; R]; U];
+            sums[0] = first;
+            let mut left = len;
+            while left >= U {
+                for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
+                    *sums = add_column(s, *sums, states.add(usize::from(col) * (WIDTH * G)), values.add(u), len);
+                }
+                columns = columns.add(U);
+                values = values.add(U);
+                left -= U;
+            }
+            for _ in 0..left {
+                sums[0] = add_column(s, sums[0], states.add(usize::from(*columns) * (WIDTH * G)), values, len);
+                columns = columns.add(1);
+                values = values.add(1);
+            }
+            for (r, row) in rows.into_iter().enumerate() {
+                store(s, row, sums.map(|sums| sums[r]));
+            }
+        }
+    }
+}
+
+/// Adds up the `U` partial sums of a row, in their order, and stores them.
 ///
 /// # Safety
-/// As [`Product::part`]; `places`, `columns` and `values` are those of the first of the segments.
+/// 16 G elements can be written.
 #[inline(always)]
-unsafe fn segments<S: Simd, const G: usize, const U: usize, const R: usize, const FIRST: bool>(
-    s: S,
-    places: *const u16,
-    mut columns: *const u16,
-    mut values: *const f32,
-    len: usize,
-    states: *const f32,
-    out: *mut f32,
-) {
-    s.prefetch(values.wrapping_add(AHEAD));
-    s.prefetch(columns.wrapping_add(AHEAD).cast());
-    let mut sums = [[[s.splat(0.0); G]; R]; U];
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut rows = [out; R];
-        for (r, row) in rows.iter_mut().enumerate() {
-            *row = out.add(usize::from(*places.add(r)) * (WIDTH * G));
-            if !FIRST {
-                for (g, sum) in sums[0][r].iter_mut().enumerate() {
-                    *sum = s.load(row.add(g * WIDTH));
-                }
-            }
+unsafe fn store<S: Simd, const G: usize, const U: usize>(s: S, row: *mut f32, sums: [[S::V; G]; U]) {
+    for g in 0..G {
+        let mut total = sums[0][g];
+        for sums in &sums[1..] {
+            total = s.add(total, sums[g]);
         }
-        if R > 1 && !S::TWINS {
-            let total = by_vectors::<S, _, G, R, U>(s, sums[0], columns, values, len, states);
-            for (row, total) in rows.iter().zip(total) {
-                for (g, total) in total.into_iter().enumerate() {
-                    s.store(row.add(g * WIDTH), total);
-                }
-            }
-            return;
-        }
-        let mut left = len;
-        while left >= U {
-            for ((u, sums), col) in sums.iter_mut().enumerate().zip(next::<U>(columns)) {
-                *sums = add_column(s, *sums, states.add(usize::from(col) * (WIDTH * G)), values.add(u), len);
-            }
-            columns = columns.add(U);
-            values = values.add(U);
-            left -= U;
-        }
-        for _ in 0..left {
-            sums[0] = add_column(s, sums[0], states.add(usize::from(*columns) * (WIDTH * G)), values, len);
-            columns = columns.add(1);
-            values = values.add(1);
-        }
-        for (r, row) in rows.iter().enumerate() {
-            for g in 0..G {
-                let mut total = sums[0][r][g];
-                for sums in &sums[1..] {
-                    total = s.add(total, sums[r][g]);
-                }
-                s.store(row.add(g * WIDTH), total);
-            }
-        }
+        // SAFETY: as the caller promises.
+        unsafe { s.store(row.add(g * WIDTH), total) };
     }
 }
 

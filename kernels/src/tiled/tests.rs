@@ -47,7 +47,7 @@ fn transposed_by_hand() {
     assert!(tiled.absent.is_empty());
     let mut out = [f32::NAN; 8];
     for tile in 0..2 {
-        tiled.carry_transposed(tile, &pattern(), &VALUES, &mut out[tiled.entries_of_tile(tile)], &mut [7; 5]);
+        tiled.carry_transposed(tile, &pattern(), &VALUES, &mut out[tiled.entries_of_tile(tile)], &mut [7; 2 + 2 * 3]);
     }
     // tile 0 (rows 0 and 1 of the original): 1 4 | 2 3 5, tile 1: 6 7 | 8
     assert_eq!(out, [1.0, 4.0, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0]);

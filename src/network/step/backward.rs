@@ -40,7 +40,7 @@ struct BothWays {
     values: Aligned,
     /// The values in the order of the backward tiles; empty where the directions take turns.
     backward_values: Aligned,
-    /// An element for each neuron and tile.
+    /// For carrying values over to the backward tiles.
     scratch: Aligned,
 }
 
@@ -61,7 +61,7 @@ impl Backward {
             forward: Tiles::new(pattern, width, blocks),
             values: Aligned::zeros(pattern.nnz()),
             backward_values: Aligned::zeros(if turns { 0 } else { pattern.nnz() }),
-            scratch: Aligned::zeros(pattern.cols() * backward.tiled().tiles()),
+            scratch: Aligned::zeros(backward.carry_scratch()),
             backward,
         };
         Self::with(wiring, Recurrent::Tiles(Box::new(both)))
