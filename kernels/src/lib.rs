@@ -15,6 +15,7 @@ mod forward;
 mod gradient;
 mod isa;
 mod math;
+mod nonzero;
 mod operand;
 mod optimize;
 mod pattern;
@@ -34,6 +35,7 @@ pub use forward::{Forward, forward};
 pub use gradient::{Outer, gradient, steps_per_pass};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
+pub use nonzero::{count_nonzero, list_nonzero};
 pub use operand::{MAX_LANES, Operand, Product};
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
@@ -41,6 +43,4 @@ pub use reduce::{add_assign, rectify, row_sums, sum_squares};
 pub use roof::multiply_add_rate;
 pub use simd::WIDTH;
 pub use tiled::{MAX_TILE, Sliced, SlicedProduct, Tiled, tiled_gradient, tiled_product};
-pub use vector::{
-    EventProduct, ForwardVector, Recurrent, RowProduct, Rows, count_nonzero, forward_vector, list_nonzero,
-};
+pub use vector::{EventProduct, ForwardVector, Recurrent, RowProduct, Rows, forward_vector};

@@ -4,6 +4,7 @@
 //! are summed side by side, then folded together into one vector of z, so that short rows cost no fold of their own.
 //! The states stay in a near cache; values and indices stream by once, and what moves them is the roof.
 
+use std::array;
 use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
@@ -42,7 +43,7 @@ pub struct EventProduct<'a> {
     pub columns: &'a Columns,
     /// The vector, `[cols]`.
     pub states: &'a [f32],
-    /// Where the vector counts, rising; see [`list_nonzero`]. What it is elsewhere is not read.
+    /// Where the vector counts, rising; see [`list_nonzero`](crate::list_nonzero). What it is elsewhere is not read.
     pub active: &'a [u32],
 }
 
@@ -143,13 +144,14 @@ impl Kernel for Forward<'_, '_> {
     fn run<S: Simd>(mut self, s: S) {
         let call = self.call;
         let (start, len) = (call.rows.start, call.rows.len());
+        let few = call.input.as_ref().and_then(FewColumns::of);
         for first in (0..len).step_by(WIDTH) {
             let count = WIDTH.min(len - first);
             let rows = start + first..start + first + count;
             let mut z = load(s, call.bias, start + first, count);
             if let Some(input) = &call.input {
                 // SAFETY: `forward_vector` checked the product against all rows.
-                z = s.add(z, unsafe { sixteen_rows(s, input, rows.clone()) });
+                z = s.add(z, unsafe { input_rows(s, input, rows.clone(), few) });
             }
             if let Recurrent::Full(product) = &call.recurrent {
                 // SAFETY: as above.
@@ -187,6 +189,46 @@ impl Forward<'_, '_> {
         if let Some(rates) = &mut self.rates {
             store(s, rates, first, count, s.max(a, s.splat(0.0)));
         }
+    }
+}
+
+/// A matrix of a few columns, fewer than [`SHORT`], that has every entry, as U often is: then lane k takes the entries of
+/// row k, and all rows are summed at once. To the same bits as one by one.
+#[derive(Clone, Copy)]
+struct FewColumns {
+    cols: usize,
+    /// Where row k starts, for up to sixteen rows.
+    starts: [u32; WIDTH],
+}
+
+impl FewColumns {
+    fn of(product: &RowProduct) -> Option<Self> {
+        let Rows::Pattern(pattern) = product.rows else { return None };
+        let cols = pattern.cols();
+        let full = cols < SHORT && pattern.rows().checked_mul(cols) == Some(pattern.nnz());
+        full.then(|| Self { cols, starts: array::from_fn(|k| (k * cols) as u32) })
+    }
+}
+
+/// As [`sixteen_rows`], of a matrix that may have `few` columns.
+///
+/// # Safety
+/// As [`sixteen_rows`]; `few` is of the matrix.
+#[inline(always)]
+unsafe fn input_rows<S: Simd>(s: S, product: &RowProduct, rows: Range<usize>, few: Option<FewColumns>) -> S::V {
+    // SAFETY: as the caller promises; a full matrix has the entries of row k from k · cols on.
+    unsafe {
+        let Some(FewColumns { cols, starts }) = few else { return sixteen_rows(s, product, rows) };
+        let mut sums = s.splat(0.0);
+        for (col, &x) in product.states.iter().enumerate() {
+            let values = product.values.as_ptr().add(rows.start * cols + col);
+            let values = match cols {
+                1 => s.load_first(values, rows.len()),
+                _ => s.gather(values, starts.as_ptr(), rows.len()),
+            };
+            sums = s.add(sums, s.mul(values, s.splat(x)));
+        }
+        sums
     }
 }
 
@@ -330,39 +372,4 @@ unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
             *z = s.mul_add_one(w, state, *z);
         }
     }
-}
-
-struct CountNonzero<'a>(&'a [f32]);
-
-impl Kernel for CountNonzero<'_> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> usize {
-        let mut count = 0;
-        for start in (0..self.0.len()).step_by(WIDTH) {
-            count += s.count_nonzero(load(s, self.0, start, WIDTH.min(self.0.len() - start)));
-        }
-        count
-    }
-}
-
-/// How many elements are not 0. NaN is not 0.
-pub fn count_nonzero(isa: Isa, x: &[f32]) -> usize {
-    isa.run(CountNonzero(x))
-}
-
-/// Writes the places of the elements that are not 0, rising, to the front of `list`, and says how many they are.
-///
-/// # Panics
-/// If `list` is shorter than `x`, or `x` has more than 2^32 elements.
-pub fn list_nonzero(x: &[f32], list: &mut [u32]) -> usize {
-    assert!(x.len() <= list.len() && u32::try_from(x.len()).is_ok(), "room for the place of every element");
-    let mut count = 0;
-    for (&x, place) in x.iter().zip(0u32..) {
-        // written in any case: which elements are 0 cannot be foretold
-        list[count] = place;
-        count += usize::from(x != 0.0);
-    }
-    count
 }

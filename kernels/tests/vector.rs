@@ -89,7 +89,7 @@ impl Case {
         let (mut a, mut r) = (Aligned::filled(n, f32::NAN), Aligned::filled(n, f32::NAN));
         let compressed = Compressed::new(&self.w);
         let mut list = vec![0; self.w.cols()];
-        let count = list_nonzero(&self.rates, &mut list);
+        let count = list_nonzero(isa, &self.rates, &mut list);
         assert_eq!(count_nonzero(isa, &self.rates), count);
         let mut bounds: Vec<usize> = [0].into_iter().chain(cut.iter().copied()).chain([n]).collect();
         bounds.dedup();
@@ -276,13 +276,47 @@ fn nothing_sent_leaves_bias_and_input() {
 #[test]
 fn places_of_what_is_not_zero() {
     let x = [0.0, 1.0, -0.0, f32::NAN, 0.0, f32::MIN_POSITIVE / 2.0, -2.0];
-    let mut list = [9; 7];
-    assert_eq!(list_nonzero(&x, &mut list), 4);
-    assert_eq!(list[..4], [1, 3, 5, 6]);
     for isa in Isa::available() {
-        assert_eq!(count_nonzero(isa, &x), 4, "{isa}");
+        let mut list = [9; 7];
+        assert_eq!((list_nonzero(isa, &x, &mut list), count_nonzero(isa, &x)), (4, 4), "{isa}");
+        assert_eq!(list, [1, 3, 5, 6, 9, 9, 9], "{isa}");
         for len in [0, 15, 16, 17, 40] {
-            assert_eq!(count_nonzero(isa, &vec![-0.5; len]), len, "{isa}");
+            let x = vec![-0.5; len];
+            let mut list = vec![u32::MAX; len];
+            assert_eq!((list_nonzero(isa, &x, &mut list), count_nonzero(isa, &x)), (len, len), "{isa}");
+            assert!(list.into_iter().eq(0..len as u32), "{isa}");
+        }
+    }
+}
+
+/// Such inputs are summed sixteen rows at once; others row by row, in this order.
+#[test]
+fn few_inputs_are_summed_as_one_by_one() {
+    let mut numbers = Numbers(11);
+    for isa in Isa::available() {
+        for cols in 0..9 {
+            let (rows, u) = (37, Pattern::dense(37, cols));
+            let (weights, bias) = (numbers.fill(rows * cols, false), numbers.fill(rows, false));
+            let input = numbers.fill(cols, false);
+            for range in [0..rows, 0..16, 3..20, 5..5] {
+                let product = RowProduct { rows: Rows::Pattern(&u), values: &weights, states: &input };
+                let call = ForwardVector {
+                    rows: &range,
+                    recurrent: Recurrent::Zero,
+                    input: Some(product),
+                    bias: &bias,
+                    activation: Activation::Identity,
+                };
+                let mut a = vec![f32::NAN; range.len()];
+                forward_vector(isa, &call, &mut a, None);
+                let sum = |row: usize| (0..cols).fold(0.0, |sum, k| sum + weights[row * cols + k] * input[k]);
+                let want: Vec<f32> = range.clone().map(|row| bias[row] + sum(row)).collect();
+                if cols < 8 {
+                    assert_eq!(a, want, "{cols} inputs, rows {range:?} on {isa}");
+                } else {
+                    assert!(a.iter().zip(&want).all(|(a, want)| (a - want).abs() <= 1e-5), "{range:?} on {isa}");
+                }
+            }
         }
     }
 }

@@ -114,7 +114,7 @@ impl Plan {
         });
         let active = match few {
             Some((_, rates)) => {
-                let count = list_nonzero(rates, active);
+                let count = list_nonzero(isa, rates, active);
                 &active[..count]
             }
             None => &[],
@@ -202,7 +202,11 @@ fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partit
         1 => 1,
         useful => match threads() {
             1 => 1,
-            threads => useful.min(2 * threads),
+            threads => {
+                let wanted = useful.min(2 * threads).max(pattern.rows().div_ceil(most));
+                // as many for each thread
+                if wanted > threads { wanted.next_multiple_of(threads) } else { wanted }
+            }
         },
     };
     Partition::balanced_within(&[pattern], wanted, 8, most)

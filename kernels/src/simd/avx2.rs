@@ -182,13 +182,13 @@ impl Simd for Avx2 {
         unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
     #[inline(always)]
-    fn count_nonzero(self, a: Self::V) -> usize {
+    fn nonzero(self, a: Self::V) -> u16 {
         // SAFETY: the token proves that the features are present.
         unsafe {
             let zero = _mm256_setzero_ps();
             let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(a[0], zero));
             let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(a[1], zero));
-            (low.count_ones() + high.count_ones()) as usize
+            (low | high << 8) as u16
         }
     }
     #[inline(always)]

@@ -218,9 +218,9 @@ impl Simd for Avx512 {
         unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
     #[inline(always)]
-    fn count_nonzero(self, a: __m512) -> usize {
+    fn nonzero(self, a: __m512) -> u16 {
         // SAFETY: the token proves that the features are present.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, _mm512_setzero_ps()).count_ones() as usize }
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, _mm512_setzero_ps()) }
     }
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {

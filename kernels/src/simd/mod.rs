@@ -116,8 +116,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
-    /// How many lanes are not 0; NaN is not, -0.0 is.
-    fn count_nonzero(self, a: Self::V) -> usize;
+    /// A bit for each lane, from the lowest on: whether it is not 0. NaN is not, -0.0 is.
+    fn nonzero(self, a: Self::V) -> u16;
     /// The sum over the lanes, as ((0+8)+(4+12)) ...: halves folded onto each other, 16 to 8 to 4 to 2 to 1.
     fn sum(self, a: Self::V) -> f32;
     /// The sums over the lanes of sixteen vectors, one a lane. In each vector, with quads of lanes q0 to q3, a quad is

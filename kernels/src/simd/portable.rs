@@ -144,8 +144,8 @@ impl Simd for Portable {
         f32x16::splat(a).mul_add(f32x16::splat(b), f32x16::splat(c)).to_array()[0]
     }
     #[inline(always)]
-    fn count_nonzero(self, a: f32x16) -> usize {
-        a.to_array().into_iter().map(|x| usize::from(x != 0.0)).sum()
+    fn nonzero(self, a: f32x16) -> u16 {
+        a.to_array().into_iter().rev().fold(0, |bits, x| bits << 1 | u16::from(x != 0.0))
     }
     #[inline(always)]
     fn sum(self, a: f32x16) -> f32 {
