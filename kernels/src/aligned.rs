@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use memmap2::MmapMut;
+
 #[repr(C, align(64))]
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 struct Line([f32; 16]);
@@ -10,17 +12,30 @@ struct Line([f32; 16]);
 ///
 /// A state buffer that straddles cache lines halves the rate of the sparse product, and `Vec<f32>` promises no
 /// more than 4 bytes. The length is fixed at creation.
-#[derive(Clone, Default)]
 pub struct Aligned {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
 }
 
+enum Memory {
+    Allocated(Vec<Line>),
+    Mapped(MmapMut),
+}
+
+/// Bytes from which a buffer is mapped on its own. The system hands out zeros, so that nothing is touched before its use, and
+/// takes the memory back at once when it is let go; an allocator fills what it aligns with zeros, and may keep what it was
+/// given back.
+const MAPPED: usize = 1 << 20;
+
 impl Aligned {
-    /// `len` zeros. The memory is not touched until it is used.
+    /// `len` zeros. Of a large buffer, memory is not touched until it is used.
     pub fn zeros(len: usize) -> Self {
-        let lines = bytemuck::allocation::zeroed_vec(len.div_ceil(16));
-        Self { lines, len }
+        let lines = len.div_ceil(16);
+        let bytes = lines.saturating_mul(size_of::<Line>());
+        // where no memory can be mapped, it may still be allocated
+        let mapped = if bytes >= MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
+        let allocated = || Memory::Allocated(bytemuck::allocation::zeroed_vec(lines));
+        Self { memory: mapped.map_or_else(allocated, Memory::Mapped), len }
     }
 
     /// `len` times `x`.
@@ -31,18 +46,39 @@ impl Aligned {
     }
 }
 
+impl Default for Aligned {
+    fn default() -> Self {
+        Self::zeros(0)
+    }
+}
+
+impl Clone for Aligned {
+    fn clone(&self) -> Self {
+        Self::from(&**self)
+    }
+}
+
 impl Deref for Aligned {
     type Target = [f32];
     #[inline]
     fn deref(&self) -> &[f32] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        let all: &[f32] = match &self.memory {
+            Memory::Allocated(lines) => bytemuck::cast_slice(lines),
+            // pages are aligned more than lines
+            Memory::Mapped(bytes) => bytemuck::cast_slice(bytes),
+        };
+        &all[..self.len]
     }
 }
 
 impl DerefMut for Aligned {
     #[inline]
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        let all: &mut [f32] = match &mut self.memory {
+            Memory::Allocated(lines) => bytemuck::cast_slice_mut(lines),
+            Memory::Mapped(bytes) => bytemuck::cast_slice_mut(bytes),
+        };
+        &mut all[..self.len]
     }
 }
 
@@ -84,10 +120,16 @@ mod tests {
 
     #[test]
     fn starts_on_a_line_and_keeps_its_length() {
-        for len in [0, 1, 15, 16, 17, 1000] {
-            let buffer = Aligned::zeros(len);
+        // the last is mapped
+        for len in [0, 1, 15, 16, 17, 1000, MAPPED / 4 + 1] {
+            let mut buffer = Aligned::zeros(len);
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
+            assert!(buffer.iter().all(|&x| x == 0.0));
+            buffer.fill(2.0);
+            let copy = buffer.clone();
+            buffer.fill(3.0);
+            assert!(copy.iter().all(|&x| x == 2.0) && copy.len() == len);
         }
         let values: Vec<f32> = (0..37).map(|k| k as f32).collect();
         assert_eq!(&*Aligned::from(values.clone()), &values[..]);
