@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, Product, Several, accumulate, check_lanes, walk, with_groups};
+use crate::operand::{Operand, Product, Several, accumulate, accumulate_few, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`adjoint`] computes. `lanes` is 16, 32, 48 or 64.
@@ -135,7 +135,7 @@ impl<const G: usize> Several for Rows<'_, G> {
                 }
             }
             if let Some(readout) = &call.readout {
-                [acc] = accumulate(s, [acc], readout, row);
+                acc = accumulate_few(s, acc, readout, row);
             }
             with_phi!(call.activation, P => self.finish::<S, P>(s, acc, states, delta));
         }

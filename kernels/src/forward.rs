@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::isa::Isa;
-use crate::operand::{Operand, Product, Several, accumulate, check_lanes, walk, with_groups};
+use crate::operand::{Operand, Product, Several, accumulate, accumulate_few, check_lanes, walk, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one call of [`forward`] computes. `lanes` is 16, 32, 48 or 64.
@@ -77,7 +77,7 @@ impl<const G: usize> Rows<'_, G> {
             for (r, acc) in acc.iter_mut().enumerate() {
                 *acc = [s.splat(call.bias[row + r]); G];
                 if let Some(input) = &call.input {
-                    [*acc] = accumulate(s, [*acc], input, row + r);
+                    *acc = accumulate_few(s, *acc, input, row + r);
                 }
             }
             match &call.recurrent {

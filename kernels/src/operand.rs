@@ -166,6 +166,69 @@ pub(crate) unsafe fn accumulate<S: Simd, const G: usize, const R: usize>(
     }
 }
 
+/// [`accumulate`] of one row of a matrix that may have few columns and all entries, as those of input and readout often are.
+/// Where each entry stands is known then, and finding it would take as long as the products. The order of addition is the
+/// same.
+///
+/// # Safety
+/// As [`accumulate`].
+#[inline(always)]
+pub(crate) unsafe fn accumulate_few<S: Simd, const G: usize>(
+    s: S,
+    acc: [S::V; G],
+    operand: &Operand,
+    row: usize,
+) -> [S::V; G] {
+    let (pattern, cols) = (operand.pattern, operand.pattern.cols());
+    // SAFETY: as the caller promises; a pattern with as many entries as places has `cols` in each row, in order.
+    unsafe {
+        if (1..=3).contains(&cols) && pattern.rows().checked_mul(cols) == Some(pattern.nnz()) {
+            let (values, states) = (operand.values.as_ptr().add(row * cols), operand.states.as_ptr());
+            return match cols {
+                1 => add_columns::<S, G, 1>(s, acc, values, states),
+                2 => add_columns::<S, G, 2>(s, acc, values, states),
+                _ => add_columns::<S, G, 3>(s, acc, values, states),
+            };
+        }
+        let [acc] = accumulate(s, [acc], operand, row);
+        acc
+    }
+}
+
+/// `acc[lane] + Σ_k values[k] · states[k, lane]` over `C` columns, added as [`accumulate`] does.
+///
+/// # Safety
+/// `C` values can be read, and 16 G states of each column.
+#[inline(always)]
+unsafe fn add_columns<S: Simd, const G: usize, const C: usize>(
+    s: S,
+    acc: [S::V; G],
+    values: *const f32,
+    states: *const f32,
+) -> [S::V; G] {
+    let partial = match G {
+        1 => 4,
+        2 => 2,
+        _ => 1,
+    };
+    // entries that go to the partial sums in turn; what is left over goes to the first
+    let whole = C - C % partial;
+    let mut sums = [acc, [s.splat(0.0); G]];
+    for k in 0..C {
+        let sum = &mut sums[if k < whole { k % partial } else { 0 }];
+        // SAFETY: as the caller promises.
+        [*sum] = unsafe { add_column(s, [*sum], states.add(k * (WIDTH * G)), values.add(k), C) };
+    }
+    let [mut total, second] = sums;
+    if partial > 1 {
+        // of four partial sums all but the first are 0 here, and 0 is as well added once as thrice
+        for (total, second) in total.iter_mut().zip(second) {
+            *total = s.add(*total, second);
+        }
+    }
+    total
+}
+
 /// [`accumulate`] with `U` partial sums a lane.
 ///
 /// # Safety

@@ -369,6 +369,38 @@ fn bits(x: &[f32]) -> impl Iterator<Item = u32> {
     x.iter().map(|x| x.to_bits())
 }
 
+/// A matrix of few columns with every entry is multiplied without asking where its entries are: as if it were asked.
+#[test]
+fn few_columns_are_added_in_the_same_order() {
+    let mut numbers = Numbers(12);
+    let rows = 9;
+    for (lanes, cols) in [16, 32, 48, 64].into_iter().flat_map(|lanes| (1..=5).map(move |cols| (lanes, cols))) {
+        let full = Sparse::of(Pattern::dense(rows, cols), &mut numbers, lanes, false);
+        // the same entries in a matrix with one column more
+        let (indptr, indices) = full.pattern.clone().into_parts();
+        let states = full.states.iter().copied().chain(numbers.fill(lanes, false).iter().copied()).collect();
+        let wider = Pattern::new(rows, cols + 1, indptr, indices).unwrap();
+        let wider = Sparse { pattern: wider, values: full.values.clone(), states };
+        let (bias, activations) = (numbers.fill(rows, false), numbers.fill(rows * lanes, false));
+        let (range, recurrent, activation) = (2..rows, Product::Zero, Activation::Tanh);
+        for isa in Isa::available() {
+            let both = [&full, &wider].map(|of| {
+                let operand = Some(of.operand());
+                let call = Forward { rows: &range, lanes, recurrent, input: operand, bias: &bias, activation };
+                let mut a = Aligned::filled(range.len() * lanes, f32::NAN);
+                forward(isa, &call, &mut a, None);
+                let (rows, readout, rate_decay) = (&range, operand, None);
+                let call = Adjoint { rows, lanes, recurrent, readout, rate_decay, activation, rectified: true };
+                let mut states: Aligned = activations[2 * lanes..].iter().copied().collect();
+                let mut delta = Aligned::filled(states.len(), f32::NAN);
+                adjoint(isa, &call, &mut states, &mut delta);
+                bits(&a).chain(bits(&delta)).collect::<Vec<_>>()
+            });
+            assert!(both[0] == both[1], "{cols} columns, {lanes} lanes on {isa}");
+        }
+    }
+}
+
 #[test]
 fn any_cut_of_the_rows_gives_the_same_bits() {
     let mut numbers = Numbers(6);
