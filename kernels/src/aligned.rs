@@ -126,6 +126,7 @@ mod tests {
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
             assert!(buffer.iter().all(|&x| x == 0.0));
+            assert_eq!(matches!(buffer.memory, Memory::Mapped(_)), cfg!(any(unix, windows)) && 4 * len >= MAPPED);
             buffer.fill(2.0);
             let copy = buffer.clone();
             buffer.fill(3.0);

@@ -49,7 +49,7 @@ impl Kernel for ListNonzero<'_> {
 /// 0. Meant for few: it takes longer the more there are.
 ///
 /// # Panics
-/// If `list` is shorter than `x`, or `x` has more than 2^32 elements.
+/// If `list` is shorter than `x`, or `x` has 2^32 elements or more.
 pub fn list_nonzero(isa: Isa, x: &[f32], list: &mut [u32]) -> usize {
     assert!(x.len() <= list.len() && u32::try_from(x.len()).is_ok(), "room for the place of every element");
     isa.run(ListNonzero(x, list))

@@ -179,23 +179,24 @@ pub(crate) unsafe fn accumulate_few<S: Simd, const G: usize>(
     operand: &Operand,
     row: usize,
 ) -> [S::V; G] {
-    let (pattern, cols) = (operand.pattern, operand.pattern.cols());
-    // SAFETY: as the caller promises; a pattern with as many entries as places has `cols` in each row, in order.
+    let full = operand.pattern.is_full();
+    let states = operand.states.as_ptr();
+    // SAFETY: as the caller promises; row i of a full pattern has the entries from i · cols on.
     unsafe {
-        if (1..=3).contains(&cols) && pattern.rows().checked_mul(cols) == Some(pattern.nnz()) {
-            let (values, states) = (operand.values.as_ptr().add(row * cols), operand.states.as_ptr());
-            return match cols {
-                1 => add_columns::<S, G, 1>(s, acc, values, states),
-                2 => add_columns::<S, G, 2>(s, acc, values, states),
-                _ => add_columns::<S, G, 3>(s, acc, values, states),
-            };
+        let values = |cols: usize| operand.values.as_ptr().add(row * cols);
+        match operand.pattern.cols() {
+            1 if full => add_columns::<S, G, 1>(s, acc, values(1), states),
+            2 if full => add_columns::<S, G, 2>(s, acc, values(2), states),
+            3 if full => add_columns::<S, G, 3>(s, acc, values(3), states),
+            _ => {
+                let [acc] = accumulate(s, [acc], operand, row);
+                acc
+            }
         }
-        let [acc] = accumulate(s, [acc], operand, row);
-        acc
     }
 }
 
-/// `acc[lane] + Σ_k values[k] · states[k, lane]` over `C` columns, added as [`accumulate`] does.
+/// `acc[lane] + Σ_k values[k] · states[k, lane]` over `C` columns, three at most, added as [`accumulate`] does.
 ///
 /// # Safety
 /// `C` values can be read, and 16 G states of each column.
@@ -206,6 +207,7 @@ unsafe fn add_columns<S: Simd, const G: usize, const C: usize>(
     values: *const f32,
     states: *const f32,
 ) -> [S::V; G] {
+    const { assert!(C <= 3, "of four partial sums, the first two are kept") };
     let partial = match G {
         1 => 4,
         2 => 2,

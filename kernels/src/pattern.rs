@@ -166,6 +166,12 @@ impl Pattern {
         if cells == 0.0 { 0.0 } else { self.nnz() as f64 / cells }
     }
 
+    /// Whether every place has an entry: row i has those from i · `cols` on, for each column in order.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.rows.checked_mul(self.cols) == Some(self.nnz())
+    }
+
     /// Row pointers, `[rows + 1]`.
     #[inline]
     pub fn indptr(&self) -> &[usize] {

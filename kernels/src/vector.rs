@@ -205,12 +205,12 @@ impl FewColumns {
     fn of(product: &RowProduct) -> Option<Self> {
         let Rows::Pattern(pattern) = product.rows else { return None };
         let cols = pattern.cols();
-        let full = cols < SHORT && pattern.rows().checked_mul(cols) == Some(pattern.nnz());
-        full.then(|| Self { cols, starts: array::from_fn(|k| (k * cols) as u32) })
+        let few = cols < SHORT && pattern.is_full();
+        few.then(|| Self { cols, starts: array::from_fn(|k| (k * cols) as u32) })
     }
 }
 
-/// As [`sixteen_rows`], of a matrix that may have `few` columns.
+/// As [`sixteen_rows`], of a matrix that may have `few` columns. What is in the lanes after the rows means nothing.
 ///
 /// # Safety
 /// As [`sixteen_rows`]; `few` is of the matrix.

@@ -375,13 +375,16 @@ fn few_columns_are_added_in_the_same_order() {
     let mut numbers = Numbers(12);
     let rows = 9;
     for (lanes, cols) in [16, 32, 48, 64].into_iter().flat_map(|lanes| (1..=5).map(move |cols| (lanes, cols))) {
-        let full = Sparse::of(Pattern::dense(rows, cols), &mut numbers, lanes, false);
+        let mut full = Sparse::of(Pattern::dense(rows, cols), &mut numbers, lanes, false);
+        // row 3 adds zeros of either sign to -0
+        full.values[3 * cols..4 * cols].fill(0.0);
         // the same entries in a matrix with one column more
         let (indptr, indices) = full.pattern.clone().into_parts();
         let states = full.states.iter().copied().chain(numbers.fill(lanes, false).iter().copied()).collect();
         let wider = Pattern::new(rows, cols + 1, indptr, indices).unwrap();
         let wider = Sparse { pattern: wider, values: full.values.clone(), states };
-        let (bias, activations) = (numbers.fill(rows, false), numbers.fill(rows * lanes, false));
+        let (mut bias, activations) = (numbers.fill(rows, false), numbers.fill(rows * lanes, false));
+        bias[3] = -0.0;
         let (range, recurrent, activation) = (2..rows, Product::Zero, Activation::Tanh);
         for isa in Isa::available() {
             let both = [&full, &wider].map(|of| {

@@ -59,14 +59,17 @@ type Shape = (usize, usize, usize, &'static [usize]);
 
 /// Segments of every length: the last tile is narrower than the others, and the blocks differ.
 const LONG: Shape = (48, 146, 45, &[0, 1, 20, 48]);
+/// Many segments of each length, so that several are taken at once.
+const MANY: Shape = (130, 20, 9, &[0, 3, 130]);
 /// No column, one entry, tiles of one column, and one tile for all columns, as wide as they are and wider; and last,
 /// tiles so wide that a pass takes fewer steps.
-const SHAPES: [Shape; 8] = [
+const SHAPES: [Shape; 9] = [
     (3, 0, 4, &[0, 1, 3]),
     (1, 1, 1, &[0, 1]),
     (1, 1, 9, &[0, 1]),
     (7, 5, 1, &[0, 2, 7]),
     LONG,
+    MANY,
     (30, 41, 41, &[0, 11, 12, 30]),
     (30, 41, 64, &[0, 30]),
     (6, 9000, 4096, &[0, 2, 6]),
@@ -223,6 +226,13 @@ fn segments_of_every_length_occur() {
     assert_eq!(lengths, (1..=width).collect::<Vec<_>>());
     let used = |tile| pattern.indices().iter().any(|&col| col as usize / width == tile);
     assert_eq!((pattern.row(3).len(), [0, 1, 2, 3].map(used)), (0, [true, true, false, true]));
+    let (rows, cols, width, _) = MANY;
+    let pattern = Numbers(1).pattern(rows, cols, width);
+    for len in 1..=width {
+        let of_len = |&row: &usize| pattern.row(row).iter().filter(|&&col| (col as usize) < width).count() == len;
+        // three at once at most, and some left over
+        assert!((3..rows).filter(of_len).count() >= 5, "{len}");
+    }
 }
 
 /// Rows that have every column of a tile, as most have here.

@@ -84,7 +84,8 @@ fn transposed(pattern: &Pattern) -> u64 {
 
 /// Bytes of W in tiles of `width` columns and about `blocks` blocks of rows both ways: a column of two bytes an entry each,
 /// its value once where the directions take `turns` and twice otherwise, 8 bytes a segment, of which there are at most one
-/// a row and tile, and for each tile scratch of 4 a column and 8 a row of a block.
+/// a row and tile, and for each tile scratch of 4 a column and 8 a row of an average block. (Where some rows have most of the
+/// entries, the largest block has more. Beside the entries it is little.)
 fn tiled(pattern: &Pattern, [width, blocks]: [usize; 2], turns: bool) -> u64 {
     let tiles = pattern.cols().div_ceil(width);
     let places = pattern.rows().saturating_mul(tiles);
@@ -132,5 +133,28 @@ impl BpttMemory {
             bytes as f64 / 1e9
         );
         Err(Error::setting("batch", problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sparse::Tiles;
+
+    /// Every term of what W takes in tiles, but for what a run and a block take.
+    #[test]
+    fn tiles_take_what_is_predicted() {
+        for (neurons, width, blocks) in [(600, 50, 4), (1000, 300, 2)] {
+            let pattern = Pattern::dense(neurons, neurons);
+            let (forward, backward) = (Tiles::new(&pattern, width, blocks), Tiles::transposed(&pattern, width, blocks));
+            let columns = 2 * (forward.tiled().nnz() + backward.tiled().nnz());
+            let segments = 6 * forward.tiled().segments() + 2 * backward.tiled().segments();
+            for turns in [false, true] {
+                let values = 4 * pattern.nnz() * if turns { 1 } else { 2 };
+                let taken = (columns + segments + values + 4 * backward.carry_scratch()) as f64;
+                let predicted = tiled(&pattern, [width, blocks], turns) as f64;
+                assert!((predicted / taken - 1.0).abs() < 0.001, "{predicted} predicted, {taken} taken");
+            }
+        }
     }
 }

@@ -220,7 +220,7 @@ fn populations(header: &Header, reader: &TensorReader, n: usize) -> Result<Vec<P
 
 /// Values on a pattern as a dense row-major matrix; without a copy where the pattern has every entry.
 fn dense<'a>(pattern: &Pattern, values: &'a [f32]) -> Cow<'a, [f32]> {
-    if pattern.nnz() == pattern.rows() * pattern.cols() {
+    if pattern.is_full() {
         return values.into();
     }
     let mut out = vec![0.0; pattern.rows() * pattern.cols()];

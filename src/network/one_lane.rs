@@ -203,9 +203,11 @@ fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partit
         useful => match threads() {
             1 => 1,
             threads => {
-                let wanted = useful.min(2 * threads).max(pattern.rows().div_ceil(most));
+                let least = pattern.rows().div_ceil(most);
+                let wanted = useful.min(2 * threads);
                 // as many for each thread
-                if wanted > threads { wanted.next_multiple_of(threads) } else { wanted }
+                let even = if wanted > threads { wanted / threads * threads } else { wanted };
+                if even >= least { even } else { least.next_multiple_of(threads) }
             }
         },
     };
@@ -235,5 +237,9 @@ mod tests {
         // two for every thread, in columns of 32 entries and more
         let dense = Pattern::dense(1024, 1024);
         assert_eq!([1, 2, 16].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [1, 4, 8]);
+        // as many for each, be it fewer or, where rows are many, more
+        assert_eq!([3, 5, 7].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [6, 5, 7]);
+        let wide = Pattern::dense(64, 8192);
+        assert_eq!([64, 22].map(|most| ranges(&wide, || 2, most).parts()), [2, 4]);
     }
 }

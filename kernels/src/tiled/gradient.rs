@@ -111,6 +111,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                 add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, Some(AHEAD));
                 return;
             }
+            let mut left = (part[1].segment - part[0].segment) as usize;
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
                 let full = len == tiled.cols_of(tile);
@@ -122,9 +123,9 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                     // full rows are the longest, so nothing follows them
                     continue;
                 }
-                for k in 0..run.count as usize {
-                    let coming = if k + COMING < run.count as usize { COMING } else { 0 };
-                    let coming = (row + usize::from(*places.add(coming))) * (WIDTH * G);
+                for _ in 0..run.count {
+                    let coming = (row + usize::from(*places.add(COMING.min(left - 1)))) * (WIDTH * G);
+                    left -= 1;
                     for step in &self.steps {
                         for g in 0..G {
                             s.prefetch(step.delta.as_ptr().wrapping_add(coming + g * WIDTH));

@@ -39,7 +39,7 @@ const AHEAD: usize = 96;
 ///   block start in the pattern, or is empty where the order is by tiles;
 /// * `parts` has an element for each block and tile, in their order, and one more; between one and the next, the runs
 ///   have as many segments in all, and the segments as many entries, as are between;
-/// * `places` of a part are rows of its block, counted from its start;
+/// * `places` of a part are rows of its block, counted from its start, no two the same;
 /// * `starts` says where each segment starts in the pattern, or is empty where the order is by tiles or slices;
 /// * `absent`, from `absent_from` on for each block, are the rows of the block that have no segment in the first tile;
 /// * `columns` of tile t plus t · `width` are below `cols`.
@@ -310,7 +310,7 @@ impl Tiled {
     ///
     /// # Panics
     /// If a length does not fit, or this was not made [transposed](Self::transposed). That it was from this very
-    /// `original` is taken on trust: else values end in wrong places.
+    /// `original` is taken on trust: else values end in wrong places, or this panics.
     pub fn carry_transposed(
         &self,
         tile: usize,

@@ -66,7 +66,8 @@ impl<const G: usize> Kernel for Product<'_, G> {
                         }
                     }
                     let part = tiled.part(tile, block);
-                    // narrow tiles have too few sums in flight to hide the latency of the multiply-add
+                    // Narrow tiles have too few sums in flight to hide the latency of the multiply-add, and so has one
+                    // segment at a time; with 32 lanes two sums a lane do, and two segments were slower.
                     let cols = tiled.cols_of(tile);
                     match (G, tile) {
                         (1, 0) => self.part::<S, 4, 3, true>(s, part, cols, states, out),
