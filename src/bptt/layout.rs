@@ -34,7 +34,7 @@ const ENTRIES: usize = 10;
 /// Synapses a row below which tiles cannot pay: fewer than two tiles' worth.
 const FEWEST: usize = 2 * ENTRIES;
 /// How often a block should use the states of a tile that it has loaded.
-const USES: usize = 27;
+const USES: usize = 40;
 /// Rows that a block should have at least, so that runs of segments of equal length are long.
 const FEWEST_ROWS: usize = 512;
 /// Rows of a block below which no number of threads is worth another one: with a few rows, runs are one segment each.
