@@ -126,10 +126,7 @@ impl<const G: usize> Product<'_, G> {
                     next = next.after(P);
                     left -= P;
                 }
-                for _ in 0..left {
-                    next.each_with_its_columns::<S, G, U, 1, FIRST>(s, states, out);
-                    next = next.after(1);
-                }
+                next = next.one_by_one::<S, G, U, FIRST>(s, left, states, out);
             }
         }
     }
@@ -158,10 +155,7 @@ impl<const G: usize, const U: usize, const FIRST: bool> Kernel for Full<G, U, FI
                 next = next.after(4);
                 left -= 4;
             }
-            for _ in 0..left {
-                next.each_with_its_columns::<S, G, U, 1, FIRST>(s, states, out);
-                next = next.after(1);
-            }
+            next.one_by_one::<S, G, U, FIRST>(s, left, states, out);
         }
     }
 }
@@ -223,6 +217,28 @@ impl Segments {
     fn prefetch<S: Simd>(self, s: S, r: usize) {
         s.prefetch(self.values.wrapping_add(r * self.len + AHEAD));
         s.prefetch(self.columns.wrapping_add(r * self.len + AHEAD).cast());
+    }
+
+    /// Adds the first `count` to their rows, and gives those after them.
+    ///
+    /// # Safety
+    /// As [`each_with_its_columns`](Self::each_with_its_columns).
+    #[inline(always)]
+    unsafe fn one_by_one<S: Simd, const G: usize, const U: usize, const FIRST: bool>(
+        mut self,
+        s: S,
+        count: usize,
+        states: *const f32,
+        out: *mut f32,
+    ) -> Self {
+        for _ in 0..count {
+            // SAFETY: as the caller promises.
+            unsafe {
+                self.each_with_its_columns::<S, G, U, 1, FIRST>(s, states, out);
+                self = self.after(1);
+            }
+        }
+        self
     }
 
     /// Adds the first `P` to their rows.
