@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::aligned::Aligned;
 use crate::pattern::Pattern;
 
 /// Rows that one [`Columns`] can hold: as many as two bytes can tell apart.
@@ -10,18 +9,25 @@ pub const MAX_ROWS: usize = 1 << 16;
 
 /// The entries of a range of rows by column, with their values: 6 bytes an entry.
 ///
+/// A column is one stretch of memory, its values and then its targets, as few columns are read and those lie scattered.
+///
 /// The kernels write at these rows without looking again. Only [`Columns::new`] makes one, from a pattern, and nothing
 /// changes it, so that:
 ///
-/// * `starts` has `cols + 1` elements, starts at 0, never falls, and ends at `targets.len()`, which is `values.len()`;
+/// * `starts` has `cols + 1` elements, starts at 0, never falls, and ends at the number of entries, of which `packed` has
+///   [`BYTES`] each;
 /// * the targets of a column rise strictly and are below `rows.len()`.
 #[derive(Debug, Clone)]
 pub struct Columns {
     rows: Range<usize>,
     starts: Vec<u32>,
-    targets: Vec<u16>,
-    values: Aligned,
+    packed: Vec<u8>,
 }
+
+/// A value and a target.
+const BYTES: usize = VALUE + TARGET;
+const VALUE: usize = size_of::<f32>();
+const TARGET: usize = size_of::<u16>();
 
 impl Columns {
     /// The rows `rows` of the matrix with `values` on `pattern`.
@@ -42,17 +48,20 @@ impl Columns {
             starts[col + 1] += starts[col];
         }
         let mut next = starts.clone();
-        let mut targets = vec![0u16; entries.len()];
-        let mut by_column = Aligned::zeros(entries.len());
+        let mut packed = vec![0u8; entries.len() * BYTES];
         for row in rows.clone() {
             for entry in pattern.entries(row) {
-                let slot = &mut next[pattern.indices()[entry] as usize];
-                targets[*slot as usize] = (row - rows.start) as u16;
-                by_column[*slot as usize] = values[entry];
-                *slot += 1;
+                let col = pattern.indices()[entry] as usize;
+                let (start, end) = (starts[col] as usize, starts[col + 1] as usize);
+                let k = next[col] as usize - start;
+                next[col] += 1;
+                let (of_values, of_targets) = packed[start * BYTES..end * BYTES].split_at_mut((end - start) * VALUE);
+                of_values[k * VALUE..][..VALUE].copy_from_slice(&values[entry].to_ne_bytes());
+                // so that the first of several read as one number is its lowest part
+                of_targets[k * TARGET..][..TARGET].copy_from_slice(&((row - rows.start) as u16).to_le_bytes());
             }
         }
-        Self { rows, starts, targets, values: by_column }
+        Self { rows, starts, packed }
     }
 
     /// The rows.
@@ -67,27 +76,21 @@ impl Columns {
 
     /// Memory that this takes.
     pub fn bytes(&self) -> usize {
-        self.starts.len() * size_of::<u32>()
-            + self.targets.len() * size_of::<u16>()
-            + self.values.len() * size_of::<f32>()
+        self.starts.len() * size_of::<u32>() + self.packed.len()
     }
 
-    /// The entries of column `col`, into [`targets`](Self::targets) and [`values`](Self::values).
+    /// Column `col`: the value of each entry (in the order of bytes of this machine), and its row, counted from the first of
+    /// the range (lowest byte first).
     #[inline(always)]
-    pub(crate) fn entries(&self, col: usize) -> Range<usize> {
-        self.starts[col] as usize..self.starts[col + 1] as usize
+    pub(crate) fn column(&self, col: usize) -> (&[u8], &[u8]) {
+        let packed = self.stretch(col);
+        packed.split_at(packed.len() / BYTES * VALUE)
     }
 
-    /// The row of each entry, counted from the first of the range.
+    /// The memory of column `col`.
     #[inline(always)]
-    pub(crate) fn targets(&self) -> &[u16] {
-        &self.targets
-    }
-
-    /// The value of each entry.
-    #[inline(always)]
-    pub(crate) fn values(&self) -> &[f32] {
-        &self.values
+    pub(crate) fn stretch(&self, col: usize) -> &[u8] {
+        &self.packed[self.starts[col] as usize * BYTES..self.starts[col + 1] as usize * BYTES]
     }
 }
 
@@ -101,7 +104,11 @@ mod tests {
         let pattern = Pattern::new(4, 3, vec![0, 2, 3, 3, 5], vec![0, 2, 1, 0, 2]).unwrap();
         let values = [1.0, 2.0, 3.0, 4.0, 5.0];
         let list = |columns: &Columns| -> Vec<Vec<(u16, f32)>> {
-            let column = |col| columns.entries(col).map(|k| (columns.targets()[k], columns.values()[k])).collect();
+            let column = |col| {
+                let (values, targets) = columns.column(col);
+                let values = values.as_chunks().0.iter().map(|&value| f32::from_ne_bytes(value));
+                targets.as_chunks().0.iter().map(|&target| u16::from_le_bytes(target)).zip(values).collect()
+            };
             (0..columns.cols()).map(column).collect()
         };
         let whole = Columns::new(&pattern, &values, 0..4);

@@ -35,7 +35,7 @@ pub use forward::{Forward, forward};
 pub use gradient::{Outer, gradient, steps_per_pass};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
-pub use nonzero::{count_nonzero, list_nonzero};
+pub use nonzero::list_nonzero;
 pub use operand::{MAX_LANES, Operand, Product};
 pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};

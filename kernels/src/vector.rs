@@ -83,10 +83,12 @@ const SHORT: usize = 8;
 const AHEAD: usize = 512;
 
 /// Columns that are asked of memory ahead of the one under way: where the next begins cannot be guessed.
-const COLUMNS_AHEAD: usize = 6;
+const COLUMNS_AHEAD: usize = 4;
 
-/// Cache lines of values that are asked for; a longer column is found by the processor itself.
-const LINES_AHEAD: usize = 8;
+/// Bytes of each that are asked for; of a longer column the processor finds the rest itself.
+const BYTES_AHEAD: usize = 16 * LINE;
+
+const LINE: usize = 64;
 
 impl RowProduct<'_> {
     /// The door: panics unless the shapes agree.
@@ -354,22 +356,31 @@ unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
     let columns = product.columns;
     for (k, &col) in product.active.iter().enumerate() {
         if let Some(&later) = product.active.get(k + COLUMNS_AHEAD) {
-            let entries = columns.entries(later as usize);
-            let lines = entries.len().div_ceil(WIDTH).min(LINES_AHEAD);
-            for line in 0..lines {
-                s.prefetch(columns.values().as_ptr().wrapping_add(entries.start + line * WIDTH));
-            }
-            for line in 0..lines.div_ceil(2) {
-                s.prefetch(columns.targets().as_ptr().wrapping_add(entries.start + line * 2 * WIDTH).cast());
+            let packed = columns.stretch(later as usize);
+            for line in (0..packed.len().min(BYTES_AHEAD)).step_by(LINE) {
+                s.prefetch(packed.as_ptr().wrapping_add(line).cast());
             }
         }
         let state = product.states[col as usize];
-        let entries = columns.entries(col as usize);
+        let (values, targets) = columns.column(col as usize);
+        let (values, _) = values.as_chunks();
         // one by one: writing the lanes of a vector to sixteen places costs more
-        for (&w, &target) in columns.values()[entries.clone()].iter().zip(&columns.targets()[entries]) {
+        let mut add = |value: [u8; 4], target: u16| {
             // SAFETY: a target is below the number of rows.
             let z = unsafe { z.get_unchecked_mut(usize::from(target)) };
-            *z = s.mul_add_one(w, state, *z);
+            *z = s.mul_add_one(f32::from_ne_bytes(value), state, *z);
+        };
+        // four targets in one load
+        let (fours, rest) = values.as_chunks::<4>();
+        let (of_fours, of_rest) = targets.as_chunks::<8>();
+        for (values, &targets) in fours.iter().zip(of_fours) {
+            let targets = u64::from_le_bytes(targets);
+            for (k, &value) in values.iter().enumerate() {
+                add(value, (targets >> (16 * k)) as u16);
+            }
+        }
+        for (&value, &target) in rest.iter().zip(of_rest.as_chunks::<2>().0) {
+            add(value, u16::from_le_bytes(target));
         }
     }
 }

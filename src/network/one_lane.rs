@@ -7,7 +7,7 @@
 
 use daleian_kernels::{
     Columns, Compressed, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, Sliced,
-    SlicedProduct, count_nonzero, forward_vector, list_nonzero,
+    SlicedProduct, forward_vector, list_nonzero,
 };
 use rayon::prelude::*;
 
@@ -107,31 +107,25 @@ impl Plan {
     pub fn step(&self, network: &Network, isa: Isa, rates: Option<&[f32]>, input: &[f32], output: Output) {
         let Network { wiring, parameters } = network;
         let Output { activations, rates: next, readout, active } = output;
-        let few = self.events.as_ref().zip(rates).filter(|(_, rates)| {
+        let few = self.events.as_ref().zip(rates).and_then(|(events, rates)| {
             let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
-            let limit = (rates.len() as f64 * share) as usize;
-            count_nonzero(isa, rates) <= limit
+            let active = &mut active[..(rates.len() as f64 * share) as usize];
+            let count = list_nonzero(isa, rates, active)?;
+            Some((events, rates, &active[..count]))
         });
-        let active = match few {
-            Some((_, rates)) => {
-                let count = list_nonzero(isa, rates, active);
-                &active[..count]
-            }
-            None => &[],
-        };
         let all = match &self.compressed {
             Some(compressed) => Rows::Compressed(compressed),
             None => Rows::Pattern(wiring.recurrent()),
         };
         let stored = !next.is_empty();
         let cut = |k: usize, row: usize| if k == 0 || stored { row } else { 0 };
-        few.map_or(&self.rows, |(events, _)| &events.rows).for_each([&mut *activations, next], &cut, &|rows,
-                                                                                                       [
+        few.map_or(&self.rows, |(events, ..)| &events.rows).for_each([&mut *activations, next], &cut, &|rows,
+                                                                                                        [
             activations,
             next,
         ]| {
             let recurrent = match (few, rates) {
-                (Some((events, states)), _) => {
+                (Some((events, states, active)), _) => {
                     Recurrent::Events(EventProduct { columns: events.of(rows.start), states, active })
                 }
                 (None, Some(states)) => match &self.sliced {
@@ -193,8 +187,9 @@ pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: impl Fn() -> us
     Some((Sliced::new(pattern, values, pattern.cols().div_ceil(tiles), blocks.bounds()), blocks))
 }
 
-/// Cuts the rows into ranges of at most `most` rows: a few for each thread where W is work enough. (The sum of a row runs
-/// over the active neurons in their order whatever the range, so that no bit depends on the cut.)
+/// Cuts the rows into ranges of at most `most` rows: one for each thread where W is work enough, as shorter columns take
+/// longer an entry. (The sum of a row runs over the active neurons in their order whatever the range, so that no bit depends
+/// on the cut.)
 fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partition {
     let in_a_column = pattern.nnz() / pattern.cols().max(1);
     let useful = (in_a_column / COLUMN).min(pattern.nnz() / TASK).clamp(1, PARTS);
@@ -202,13 +197,11 @@ fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partit
         1 => 1,
         useful => match threads() {
             1 => 1,
-            threads => {
-                let least = pattern.rows().div_ceil(most);
-                let wanted = useful.min(2 * threads);
+            threads => match pattern.rows().div_ceil(most) {
                 // as many for each thread
-                let even = if wanted > threads { wanted / threads * threads } else { wanted };
-                if even >= least { even } else { least.next_multiple_of(threads) }
-            }
+                least if least > threads => least.next_multiple_of(threads),
+                least => useful.min(threads).max(least),
+            },
         },
     };
     Partition::balanced_within(&[pattern], wanted, 8, most)
@@ -234,11 +227,10 @@ mod tests {
             assert!(lengths.iter().all(|&rows| (1..=most).contains(&rows)), "{threads} threads: {lengths:?}");
         }
         assert_eq!(ranges(&pattern, || 16, MAX_ROWS).parts(), 1);
-        // two for every thread, in columns of 32 entries and more
+        // one for every thread, in columns of 32 entries and more
         let dense = Pattern::dense(1024, 1024);
-        assert_eq!([1, 2, 16].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [1, 4, 8]);
-        // as many for each, be it fewer or, where rows are many, more
-        assert_eq!([3, 5, 7].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [6, 5, 7]);
+        assert_eq!([1, 2, 7, 16].map(|threads| ranges(&dense, || threads, MAX_ROWS).parts()), [1, 2, 7, 8]);
+        // where rows are many, as many for each
         let wide = Pattern::dense(64, 8192);
         assert_eq!([64, 22].map(|most| ranges(&wide, || 2, most).parts()), [2, 4]);
     }

@@ -1,6 +1,10 @@
 //! Rows cut into ranges of about the same work, and loops over them on all threads.
 
+use std::hint::spin_loop;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use rayon::Yield;
 
 use super::Pattern;
 
@@ -129,11 +133,40 @@ impl Partition {
             let at = cut(k, split) - cut(k, start);
             (left[k], right[k]) = std::mem::take(&mut left[k]).split_at_mut(at);
         }
-        rayon::join(
-            || self.split(parts.start..middle, left, cut, work),
-            || self.split(middle..parts.end, right, cut, work),
-        );
+        join(|| self.split(parts.start..middle, left, cut, work), || self.split(middle..parts.end, right, cut, work));
     }
+}
+
+/// Turns in which a thread that is through looks for other work before it falls asleep: some hundred µs.
+const AWAKE: usize = 1 << 12;
+
+/// As [`rayon::join`], but that a thread whose part is through stays awake for the end of the other, as that is about as
+/// much work: waking it would take longer than what is left.
+fn join(here: impl FnOnce() + Send, there: impl FnOnce() + Send) {
+    const WAITS: u8 = 0;
+    const RUNS: u8 = 1;
+    const THROUGH: u8 = 2;
+    // says when, and publishes nothing: that is left to rayon
+    let other = AtomicU8::new(WAITS);
+    rayon::join(
+        || {
+            here();
+            // what still waits is taken by this thread as soon as it returns
+            for _ in 0..AWAKE {
+                if other.load(Ordering::Relaxed) != RUNS {
+                    break;
+                }
+                if rayon::yield_now() != Some(Yield::Executed) {
+                    spin_loop();
+                }
+            }
+        },
+        || {
+            other.store(RUNS, Ordering::Relaxed);
+            there();
+            other.store(THROUGH, Ordering::Relaxed);
+        },
+    );
 }
 
 #[cfg(test)]
@@ -187,5 +220,14 @@ mod tests {
             let rows = partition.rows(part);
             assert!(wide[3 * rows.start..3 * rows.end].iter().all(|&x| x == rows.start as f32));
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "the part that begins with row 2")]
+    fn a_panic_in_any_part_reaches_the_caller() {
+        let rows = Partition::singles(3);
+        rows.for_each([], &|_, row| row, &|rows, []| {
+            assert!(rows.start < 2, "the part that begins with row {}", rows.start)
+        });
     }
 }
