@@ -11,6 +11,7 @@ use crate::activation::{Activation, Phi, with_phi};
 use crate::blocks::{load, store};
 use crate::columns::Columns;
 use crate::compressed::{BLOCK, Compressed};
+use crate::events::Event;
 use crate::isa::Isa;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -41,10 +42,8 @@ pub struct RowProduct<'a> {
 pub struct EventProduct<'a> {
     /// The matrix; its rows are those of the call.
     pub columns: &'a Columns,
-    /// The vector, `[cols]`.
-    pub states: &'a [f32],
-    /// Where the vector counts, rising; see [`list_nonzero`](crate::list_nonzero). What it is elsewhere is not read.
-    pub active: &'a [u32],
+    /// What of the vector is not 0, rising: see [`list_events`](crate::list_events).
+    pub events: &'a [Event],
 }
 
 /// W r.
@@ -85,6 +84,10 @@ const AHEAD: usize = 512;
 /// Columns that are asked of memory ahead of the one under way: where the next begins cannot be guessed.
 const COLUMNS_AHEAD: usize = 4;
 
+/// Elements that should lie between the sums of one thread and those of the next. A column writes to rising rows, and what
+/// a processor fetches ahead of them, beyond the last, would be taken from the thread that writes there: once a column.
+pub const SUMS_APART: usize = 256;
+
 /// Bytes of each that are asked for; of a longer column the processor finds the rest itself.
 const BYTES_AHEAD: usize = 16 * LINE;
 
@@ -111,9 +114,18 @@ impl RowProduct<'_> {
 /// different orders and so agree to rounding, for finite values: the last multiplies no inactive state, the others do,
 /// and 0 · ∞ is NaN.
 ///
+/// z of events is summed in `sums`, which has an element for each row or more (and may be empty otherwise). Threads keep
+/// theirs [apart](SUMS_APART).
+///
 /// # Panics
-/// If a shape does not fit, `rows` are not whole blocks of slices, or an active neuron is no column.
-pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], rates: Option<&mut [f32]>) {
+/// If a shape does not fit, `rows` are not whole blocks of slices, or an event is from no column.
+pub fn forward_vector(
+    isa: Isa,
+    call: &ForwardVector,
+    sums: &mut [f32],
+    activations: &mut [f32],
+    rates: Option<&mut [f32]>,
+) {
     let rows = call.rows;
     match &call.recurrent {
         Recurrent::Zero => {}
@@ -121,7 +133,7 @@ pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], r
         Recurrent::Slices(product) => product.check(rows),
         Recurrent::Events(product) => {
             assert_eq!(product.columns.rows(), rows, "the rows of the columns");
-            assert_eq!(product.states.len(), product.columns.cols(), "one state a column");
+            assert!(sums.len() >= rows.len(), "room for the sum of each row");
         }
     }
     if let Some(input) = &call.input {
@@ -130,11 +142,12 @@ pub fn forward_vector(isa: Isa, call: &ForwardVector, activations: &mut [f32], r
     assert!(rows.start <= rows.end && rows.end <= call.bias.len(), "one bias a row");
     assert_eq!(activations.len(), rows.len(), "one activation a row");
     assert!(rates.as_ref().is_none_or(|rates| rates.len() == rows.len()), "one rate a row");
-    isa.run(Forward { call, activations, rates });
+    isa.run(Forward { call, sums, activations, rates });
 }
 
 struct Forward<'a, 'b> {
     call: &'a ForwardVector<'a>,
+    sums: &'b mut [f32],
     activations: &'b mut [f32],
     rates: Option<&'b mut [f32]>,
 }
@@ -159,23 +172,24 @@ impl Kernel for Forward<'_, '_> {
                 // SAFETY: as above.
                 z = s.add(z, unsafe { sixteen_rows(s, product, rows) });
             }
-            if let Recurrent::Events(_) | Recurrent::Slices(_) = &call.recurrent {
-                store(s, self.activations, first, count, z);
-            } else {
-                self.finish(s, first, count, z);
+            match &call.recurrent {
+                Recurrent::Events(_) => store(s, self.sums, first, count, z),
+                Recurrent::Slices(_) => store(s, self.activations, first, count, z),
+                Recurrent::Zero | Recurrent::Full(_) => self.finish(s, first, count, z),
             }
         }
         match &call.recurrent {
-            // SAFETY: `forward_vector` made sure that the columns have as many rows as there are activations.
-            Recurrent::Events(product) => unsafe { add_columns(s, product, self.activations) },
+            // SAFETY: `forward_vector` made sure that there is a sum for each row of the columns.
+            Recurrent::Events(product) => unsafe { add_columns(s, product, self.sums) },
             // SAFETY: `forward_vector` checked the product, and there is an activation for each of the rows.
             Recurrent::Slices(product) => unsafe { product.add(s, call.rows, self.activations.as_mut_ptr()) },
             Recurrent::Zero | Recurrent::Full(_) => {}
         }
-        if let Recurrent::Events(_) | Recurrent::Slices(_) = &call.recurrent {
+        let events = matches!(call.recurrent, Recurrent::Events(_));
+        if events || matches!(call.recurrent, Recurrent::Slices(_)) {
             for first in (0..len).step_by(WIDTH) {
                 let count = WIDTH.min(len - first);
-                let z = load(s, self.activations, first, count);
+                let z = load(s, if events { self.sums } else { self.activations }, first, count);
                 self.finish(s, first, count, z);
             }
         }
@@ -347,28 +361,27 @@ fn fold<S: Simd>(s: S, parts: [S::V; 4]) -> S::V {
     s.add(s.add(parts[0], parts[1]), s.add(parts[2], parts[3]))
 }
 
-/// `z[i] += Σ_j W[i,j] r[j]` over the active j, in their order: a row's sum does not depend on which rows are with it.
+/// `z[i] += Σ_j W[i,j] r[j]` over the events, in their order: a row's sum does not depend on which rows are with it.
 ///
 /// # Safety
-/// `z` has as many elements as the columns have rows.
+/// `z` has an element for each row of the columns.
 #[inline(always)]
 unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
     let columns = product.columns;
-    for (k, &col) in product.active.iter().enumerate() {
-        if let Some(&later) = product.active.get(k + COLUMNS_AHEAD) {
-            let packed = columns.stretch(later as usize);
+    for (k, &Event { from, rate }) in product.events.iter().enumerate() {
+        if let Some(later) = product.events.get(k + COLUMNS_AHEAD) {
+            let packed = columns.stretch(later.from as usize);
             for line in (0..packed.len().min(BYTES_AHEAD)).step_by(LINE) {
                 s.prefetch(packed.as_ptr().wrapping_add(line).cast());
             }
         }
-        let state = product.states[col as usize];
-        let (values, targets) = columns.column(col as usize);
+        let (values, targets) = columns.column(from as usize);
         let (values, _) = values.as_chunks();
         // one by one: writing the lanes of a vector to sixteen places costs more
         let mut add = |value: [u8; 4], target: u16| {
             // SAFETY: a target is below the number of rows.
             let z = unsafe { z.get_unchecked_mut(usize::from(target)) };
-            *z = s.mul_add_one(f32::from_ne_bytes(value), state, *z);
+            *z = s.mul_add_one(f32::from_ne_bytes(value), rate, *z);
         };
         // four targets in one load
         let (fours, rest) = values.as_chunks::<4>();

@@ -4,8 +4,8 @@
 //! NaN before each call.
 
 use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, Sliced};
-use daleian_kernels::{EventProduct, ForwardVector, Recurrent, RowProduct, Rows, SlicedProduct};
-use daleian_kernels::{forward_vector, list_nonzero};
+use daleian_kernels::{Event, EventProduct, ForwardVector, Recurrent, RowProduct, Rows, SlicedProduct};
+use daleian_kernels::{forward_vector, list_events};
 use proptest::prelude::*;
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -87,9 +87,10 @@ impl Case {
     fn run(&self, isa: Isa, how: How, cut: &[usize], activation: Activation) -> (Aligned, Aligned) {
         let n = self.w.rows();
         let (mut a, mut r) = (Aligned::filled(n, f32::NAN), Aligned::filled(n, f32::NAN));
+        let mut sums = Aligned::filled(n, f32::NAN);
         let compressed = Compressed::new(&self.w);
-        let mut list = vec![0; self.w.cols()];
-        let count = list_nonzero(isa, &self.rates, &mut list).expect("room for all");
+        let mut list = vec![Event::default(); self.w.cols()];
+        let count = list_events(isa, &self.rates, &mut list).expect("room for all");
         let mut bounds: Vec<usize> = [0].into_iter().chain(cut.iter().copied()).chain([n]).collect();
         bounds.dedup();
         let width = (self.w.cols() / 3).clamp(1, 40_000);
@@ -108,12 +109,12 @@ impl Case {
                 }
                 How::Events => {
                     columns = Columns::new(&self.w, &self.weights, rows.clone());
-                    Recurrent::Events(EventProduct { columns: &columns, states: &self.rates, active: &list[..count] })
+                    Recurrent::Events(EventProduct { columns: &columns, events: &list[..count] })
                 }
             };
             let input = RowProduct { rows: Rows::Pattern(&self.u), values: &self.input_weights, states: &self.input };
             let call = ForwardVector { rows: &rows, recurrent, input: Some(input), bias: &self.bias, activation };
-            forward_vector(isa, &call, &mut a[rows.clone()], Some(&mut r[rows.clone()]));
+            forward_vector(isa, &call, &mut sums, &mut a[rows.clone()], Some(&mut r[rows.clone()]));
             start = end;
         }
         (a, r)
@@ -215,12 +216,12 @@ fn columns_reach_the_last_row() {
     let w = Pattern::new(rows, 2, indptr, vec![1, 0, 1]).unwrap();
     let columns = Columns::new(&w, &[2.0, 3.0, 4.0], 0..rows);
     for isa in Isa::available() {
-        let mut a = Aligned::filled(rows, f32::NAN);
-        let recurrent = Recurrent::Events(EventProduct { columns: &columns, states: &[0.0, 5.0], active: &[1] });
+        let (mut a, mut sums) = (Aligned::filled(rows, f32::NAN), Aligned::filled(rows + 9, f32::NAN));
+        let recurrent = Recurrent::Events(EventProduct { columns: &columns, events: &[Event { from: 1, rate: 5.0 }] });
         let bias = Aligned::filled(rows, 1.0);
         let call =
             ForwardVector { rows: &(0..rows), recurrent, input: None, bias: &bias, activation: Activation::Identity };
-        forward_vector(isa, &call, &mut a, None);
+        forward_vector(isa, &call, &mut sums, &mut a, None);
         assert_eq!((a[0], a[last]), (11.0, 21.0), "{isa}");
         assert!(a[1..last].iter().all(|&a| a == 1.0), "{isa}");
     }
@@ -267,25 +268,26 @@ fn nothing_sent_leaves_bias_and_input() {
             bias: &case.bias,
             activation: Activation::Identity,
         };
-        forward_vector(isa, &call, &mut a, None);
+        forward_vector(isa, &call, &mut [0.0; 2], &mut a, None);
         assert_eq!(a, case.bias);
     }
 }
 
 #[test]
-fn places_of_what_is_not_zero() {
+fn what_is_not_zero_is_an_event() {
     let x = [0.0, 1.0, -0.0, f32::NAN, 0.0, f32::MIN_POSITIVE / 2.0, -2.0];
     for isa in Isa::available() {
-        let mut list = [9; 7];
-        assert_eq!(list_nonzero(isa, &x, &mut list), Some(4), "{isa}");
-        assert_eq!(list, [1, 3, 5, 6, 9, 9, 9], "{isa}");
-        assert_eq!([4, 3, 0].map(|room| list_nonzero(isa, &x, &mut list[..room])), [Some(4), None, None], "{isa}");
+        let mut list = [Event { from: 9, rate: 9.0 }; 7];
+        assert_eq!(list_events(isa, &x, &mut list), Some(4), "{isa}");
+        assert_eq!(list.map(|event| event.from), [1, 3, 5, 6, 9, 9, 9], "{isa}");
+        assert!(list[..4].iter().all(|event| event.rate.to_bits() == x[event.from as usize].to_bits()), "{isa}");
+        assert_eq!([4, 3, 0].map(|room| list_events(isa, &x, &mut list[..room])), [Some(4), None, None], "{isa}");
         for len in [0, 15, 16, 17, 40] {
-            let x = vec![-0.5; len];
-            let mut list = vec![u32::MAX; len];
-            assert_eq!(list_nonzero(isa, &x, &mut list), Some(len), "{isa}");
-            assert!(list.iter().copied().eq(0..len as u32), "{isa}");
-            assert_eq!(list_nonzero(isa, &x, &mut list[..len.saturating_sub(1)]), (len == 0).then_some(0), "{isa}");
+            let x: Vec<f32> = (1..=len).map(|k| -0.5 * k as f32).collect();
+            let mut list = vec![Event::default(); len];
+            assert_eq!(list_events(isa, &x, &mut list), Some(len), "{isa}");
+            assert!(list.iter().zip(0..).all(|(event, k)| *event == Event { from: k, rate: x[k as usize] }), "{isa}");
+            assert_eq!(list_events(isa, &x, &mut list[..len.saturating_sub(1)]), (len == 0).then_some(0), "{isa}");
         }
     }
 }
@@ -317,7 +319,7 @@ fn few_inputs_are_summed_as_one_by_one() {
                     activation: Activation::Identity,
                 };
                 let mut a = vec![f32::NAN; range.len()];
-                forward_vector(isa, &call, &mut a, None);
+                forward_vector(isa, &call, &mut [0.0; 2], &mut a, None);
                 let sum = |row: usize| (0..cols).fold(0.0, |sum, k| sum + weights[row * cols + k] * input[k]);
                 let want: Vec<f32> = range.clone().map(|row| bias[row] + sum(row)).collect();
                 // 0 · ∞ is NaN in the row that has it, and nowhere else
@@ -344,7 +346,7 @@ mod contracts {
             bias: &vec![0.0; bias],
             activation: Activation::Identity,
         };
-        forward_vector(Isa::available()[0], &call, &mut vec![0.0; out], None);
+        forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut vec![0.0; out], None);
     }
 
     #[test]
@@ -383,7 +385,7 @@ mod contracts {
         let (bias, activation) = (&[0.5; 4][..], Activation::Identity);
         let mut out = vec![f32::NAN; rows.len()];
         let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-        forward_vector(Isa::available()[0], &call, &mut out, None);
+        forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut out, None);
         assert_eq!(out, vec![6.5; rows.len()]);
     }
 
@@ -410,24 +412,30 @@ mod contracts {
         slices(0..4, 12, 4);
     }
 
-    fn events(rows: std::ops::Range<usize>, active: &[u32]) {
+    fn events(rows: std::ops::Range<usize>, sums: usize, events: &[Event]) {
         let pattern = Pattern::dense(2, 3);
         let columns = Columns::new(&pattern, &[0.0; 6], 0..2);
-        let recurrent = Recurrent::Events(EventProduct { columns: &columns, states: &[0.0; 3], active });
+        let recurrent = Recurrent::Events(EventProduct { columns: &columns, events });
         let (bias, activation) = (&[0.0; 2][..], Activation::Identity);
         let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-        forward_vector(Isa::available()[0], &call, &mut vec![0.0; rows.len()], None);
+        forward_vector(Isa::available()[0], &call, &mut vec![0.0; sums], &mut vec![0.0; rows.len()], None);
     }
 
     #[test]
     #[should_panic(expected = "the rows of the columns")]
     fn rows_of_the_columns() {
-        events(0..1, &[]);
+        events(0..1, 2, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "room for the sum of each row")]
+    fn sums_of_events() {
+        events(0..2, 1, &[]);
     }
 
     #[test]
     #[should_panic(expected = "out of bounds")]
     fn active_neurons() {
-        events(0..2, &[3]);
+        events(0..2, 2, &[Event { from: 3, rate: 1.0 }]);
     }
 }

@@ -40,7 +40,7 @@ pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> Ker
     };
     let (rows, activation) = (0..n, Activation::Identity);
     let call = ForwardVector { rows: &rows, recurrent, input: None, bias: &bias, activation };
-    let taken = time(seconds, &mut || forward_vector(isa, &call, &mut out, None));
+    let taken = time(seconds, &mut || forward_vector(isa, &call, &mut [], &mut out, None));
     let roof = roof_of(roofs, if bytes > OURS { usize::MAX } else { bytes });
     let roof_bytes = 1e9 * roof.gflops / 2.0 * size_of::<f32>() as f64;
     KernelRate {

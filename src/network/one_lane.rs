@@ -6,13 +6,13 @@
 //! these are many.
 
 use daleian_kernels::{
-    Columns, Compressed, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, Sliced,
-    SlicedProduct, forward_vector, list_nonzero,
+    Columns, Compressed, Event, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, SUMS_APART,
+    Sliced, SlicedProduct, forward_vector, list_events,
 };
 use rayon::prelude::*;
 
 use super::Network;
-use crate::sparse::{Partition, Pattern};
+use crate::sparse::{Partition, Pattern, keep_awake};
 
 /// How a [`Stepper`](super::Stepper) keeps W for steps of one lane. More lanes use none of it.
 ///
@@ -66,12 +66,14 @@ struct Events {
     columns: Vec<Columns>,
 }
 
-/// What one step writes: a, r (empty where that is a) and y, and where active neurons are listed, `[neurons]`.
+/// What one step writes: a, r (empty where that is a) and y; where active neurons are listed, `[neurons]`, and their effects
+/// summed: see [`sums`].
 pub(super) struct Output<'a> {
     pub activations: &'a mut [f32],
     pub rates: &'a mut [f32],
     pub readout: &'a mut [f32],
-    pub active: &'a mut [u32],
+    pub events: &'a mut [Event],
+    pub sums: &'a mut [f32],
 }
 
 impl Plan {
@@ -106,27 +108,33 @@ impl Plan {
     /// Which way W is multiplied depends on the rates alone, and neither way on the number of threads.
     pub fn step(&self, network: &Network, isa: Isa, rates: Option<&[f32]>, input: &[f32], output: Output) {
         let Network { wiring, parameters } = network;
-        let Output { activations, rates: next, readout, active } = output;
-        let few = self.events.as_ref().zip(rates).and_then(|(events, rates)| {
+        let Output { activations, rates: next, readout, events: list, sums } = output;
+        let few = self.events.as_ref().zip(rates).and_then(|(columns, rates)| {
             let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
-            let active = &mut active[..(rates.len() as f64 * share) as usize];
-            let count = list_nonzero(isa, rates, active)?;
-            Some((events, rates, &active[..count]))
+            let list = &mut list[..(rates.len() as f64 * share) as usize];
+            let count = self.alone(|| list_events(isa, rates, list))?;
+            Some((columns, &list[..count]))
         });
         let all = match &self.compressed {
             Some(compressed) => Rows::Compressed(compressed),
             None => Rows::Pattern(wiring.recurrent()),
         };
         let stored = !next.is_empty();
-        let cut = |k: usize, row: usize| if k == 0 || stored { row } else { 0 };
-        few.map_or(&self.rows, |(events, ..)| &events.rows).for_each([&mut *activations, next], &cut, &|rows,
-                                                                                                        [
-            activations,
-            next,
-        ]| {
+        let (ranges, sums) = match few {
+            Some((columns, _)) => (&columns.rows, sums),
+            None => (&self.rows, &mut [][..]),
+        };
+        let apart = (sums.len().saturating_sub(wiring.neurons()) / ranges.parts()).min(SUMS_APART);
+        let cut = |k: usize, row: usize| match k {
+            1 if !stored => 0,
+            2 if few.is_none() => 0,
+            2 => row + apart * ranges.part(row),
+            _ => row,
+        };
+        ranges.for_each([&mut *activations, next, sums], &cut, &|rows, [activations, next, sums]| {
             let recurrent = match (few, rates) {
-                (Some((events, states, active)), _) => {
-                    Recurrent::Events(EventProduct { columns: events.of(rows.start), states, active })
+                (Some((columns, events)), _) => {
+                    Recurrent::Events(EventProduct { columns: columns.of(rows.start), events })
                 }
                 (None, Some(states)) => match &self.sliced {
                     Some(matrix) => Recurrent::Slices(SlicedProduct { matrix, states }),
@@ -137,7 +145,7 @@ impl Plan {
             let input = RowProduct { rows: Rows::Pattern(wiring.input()), values: &parameters.input, states: input };
             let (bias, activation) = (&*parameters.bias, wiring.activation());
             let call = ForwardVector { rows, recurrent, input: Some(input), bias, activation };
-            forward_vector(isa, &call, activations, stored.then_some(next));
+            forward_vector(isa, &call, sums, activations, stored.then_some(next));
         });
         let states = &*activations;
         let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters.readout, states };
@@ -148,7 +156,12 @@ impl Plan {
             bias: &parameters.readout_bias,
             activation: wiring.readout_activation(),
         };
-        forward_vector(isa, &call, readout, None);
+        self.alone(|| forward_vector(isa, &call, &mut [], readout, None));
+    }
+
+    /// Does what one thread does alone, between parts that all share.
+    fn alone<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        if self.rows.parts() > 1 { keep_awake(work) } else { work() }
     }
 }
 
@@ -166,8 +179,13 @@ impl Events {
 
     /// The range that begins with `row`.
     fn of(&self, row: usize) -> &Columns {
-        &self.columns[self.columns.partition_point(|columns| columns.rows().start < row)]
+        &self.columns[self.rows.part(row)]
     }
+}
+
+/// Elements in which the effects of events are summed, each thread's range of neurons apart from the others.
+pub(super) fn sums(neurons: usize) -> usize {
+    neurons + PARTS * SUMS_APART
 }
 
 /// W in slices and its blocks of rows, one for each thread where W is work enough; `None` where rows are as fast. (The sum

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use daleian_kernels::{Activation, Aligned, Isa, MAX_LANES, WIDTH};
+use daleian_kernels::{Activation, Aligned, Event, Isa, MAX_LANES, WIDTH};
 
 use super::Network;
-use super::one_lane::{OneLane, Output, Plan};
+use super::one_lane::{OneLane, Output, Plan, sums};
 use super::step::{Rows, Step};
 
 /// Runs a network step by step. It borrows the network and owns nothing that changes, so that one serves many states;
@@ -35,7 +35,9 @@ pub struct State {
     rates: [Aligned; 2],
     readout: Aligned,
     /// Where active neurons are listed, `[neurons]`; empty with several lanes.
-    active: Vec<u32>,
+    events: Vec<Event>,
+    /// Where their effects are summed, a range of neurons for each thread: `[neurons]` and what keeps them apart.
+    sums: Aligned,
 }
 
 impl Network {
@@ -72,7 +74,8 @@ impl Network {
             activations: neurons.clone(),
             rates: [neurons.clone(), neurons],
             readout: Aligned::zeros(wiring.outputs() * stride),
-            active: vec![0; if lanes == 1 { wiring.neurons() } else { 0 }],
+            events: vec![Event::default(); if lanes == 1 { wiring.neurons() } else { 0 }],
+            sums: Aligned::zeros(if lanes == 1 { sums(wiring.neurons()) } else { 0 }),
         }
     }
 }
@@ -124,12 +127,13 @@ impl Stepper<'_> {
     fn step_one_lane(&self, state: &mut State) {
         let [before, after] = &mut state.rates;
         let before: Option<&[f32]> = if state.started { Some(before) } else { None };
-        let (activations, readout, active) = (&mut *state.activations, &mut *state.readout, &mut *state.active);
+        let (activations, readout) = (&mut *state.activations, &mut *state.readout);
+        let (events, sums) = (&mut *state.events, &mut *state.sums);
         if self.network.wiring.rectified() {
-            let output = Output { activations, rates: after, readout, active };
+            let output = Output { activations, rates: after, readout, events, sums };
             self.one_lane.step(self.network, self.isa, before, &state.input, output);
         } else {
-            let output = Output { activations: after, rates: &mut [], readout, active };
+            let output = Output { activations: after, rates: &mut [], readout, events, sums };
             self.one_lane.step(self.network, self.isa, before, &state.input, output);
             activations.copy_from_slice(after);
         }

@@ -12,5 +12,6 @@ pub use daleian_kernels::{Pattern, PatternError};
 pub use edges::{EdgeError, Repeats, from_edges};
 pub use interop::{SprsError, from_sprs, to_sprs};
 pub use partition::Partition;
+pub(crate) use partition::keep_awake;
 pub use tiles::Tiles;
 pub use transpose::Transposed;

@@ -2,7 +2,7 @@
 
 use std::hint::spin_loop;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use rayon::Yield;
 
@@ -99,6 +99,11 @@ impl Partition {
         self.bounds[part]..self.bounds[part + 1]
     }
 
+    /// The range that starts with `row`; where there is none, the one after it.
+    pub fn part(&self, row: usize) -> usize {
+        self.bounds.partition_point(|&start| start < row)
+    }
+
     /// The first row of each range, and behind them the number of rows.
     pub fn bounds(&self) -> &[usize] {
         &self.bounds
@@ -135,6 +140,25 @@ impl Partition {
         }
         join(|| self.split(parts.start..middle, left, cut, work), || self.split(middle..parts.end, right, cut, work));
     }
+}
+
+/// Runs `work` while another thread, if one has nothing else to do, stays awake for the parts that come next.
+pub(crate) fn keep_awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    let through = AtomicBool::new(false);
+    let here = || {
+        let found = work();
+        through.store(true, Ordering::Relaxed);
+        found
+    };
+    let there = || {
+        for _ in 0..AWAKE {
+            if through.load(Ordering::Relaxed) {
+                break;
+            }
+            spin_loop();
+        }
+    };
+    rayon::join(here, there).0
 }
 
 /// Turns in which a thread that is through looks for other work before it falls asleep: some hundred µs.

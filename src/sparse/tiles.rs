@@ -55,7 +55,7 @@ impl Tiles {
 
     /// The block that starts with `row`; where there is none, the number of blocks.
     fn block(&self, row: usize) -> usize {
-        self.blocks.bounds().partition_point(|&start| start < row)
+        self.blocks.part(row)
     }
 
     /// Where the entries of the block that starts with `row` start.
