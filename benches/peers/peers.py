@@ -26,7 +26,7 @@ CELLS = ["128,1.0,200,50", "128,0.1,200,50", "1440,0.05,200,7", "1440,0.2,200,7"
 PRODUCTS = [(1440, 0.05, 200), (4096, 0.05, 32), (16384, 0.01, 16), (16384, 0.01, 1)]
 CHANNELS, OUTPUTS = 2, 2
 DENSE_LIMIT = 16384  # neurons from which on nothing with n² numbers is tried
-WARM_S, STEP_S, PRODUCT_S = 0.3, 1.8, 1.5  # for each way of a step and each product; a cell has five ways
+WARM_S, STEP_S, PRODUCT_S = 0.3, 1.8, 1.5  # for each way of a step and each product; a cell has six ways
 
 
 def connections(n, density, rng):
@@ -84,13 +84,20 @@ class Way:
         return full, torch.arange(problem.n) < problem.n * 4 // 5
 
 
-class Autograd(Way):
-    """Full masked matrices as most would write them, lanes as rows, differentiated by PyTorch."""
+class Differentiated(Way):
+    """Differentiated by PyTorch."""
+
+    def __init__(self, problem, recurrent, excitatory):
+        super().__init__(problem, recurrent, excitatory)
+        for parameter in self.parameters:
+            parameter.requires_grad_()
+
+
+class Autograd(Differentiated):
+    """Full masked matrices as most would write them, lanes as rows."""
 
     def __init__(self, problem):
         super().__init__(problem, *self.full(problem))
-        for parameter in self.parameters:
-            parameter.requires_grad_()
         self.x, self.target = (batch.transpose(1, 2).contiguous() for batch in (problem.x, problem.target))
 
     def gradient(self):
@@ -190,8 +197,51 @@ class Csr(ByHand):
         return out.values()
 
 
+class SparseProduct(torch.autograd.Function):
+    """W r with W in CSR, and its derivative at the synapses alone, which PyTorch does not have."""
+
+    @staticmethod
+    def forward(ctx, values, r, way):
+        ctx.save_for_backward(values, r)
+        ctx.way = way
+        return way.csr(way.forward, values) @ r
+
+    @staticmethod
+    def backward(ctx, delta):
+        (values, r), way = ctx.saved_tensors, ctx.way
+        sampled = torch.sparse.sampled_addmm(way.zero, delta, r.t(), beta=0)
+        return sampled.values(), way.csr(way.backward, values[way.order]) @ delta, None
+
+
+class CsrAutograd(Differentiated):
+    """W in CSR as most would write it: neurons as rows, the product made known to autograd."""
+
+    def __init__(self, problem):
+        self.size, w = problem.w.shape, problem.w
+        numbers = scipy.sparse.csr_matrix((np.arange(w.nnz), w.indices, w.indptr), w.shape).T.tocsr()
+        index = lambda w: (torch.from_numpy(w.indptr.copy()), torch.from_numpy(w.indices.copy()))
+        self.forward, self.backward, self.order = index(w), index(numbers), torch.from_numpy(numbers.data)
+        self.zero = self.csr(self.forward, torch.zeros(w.nnz))
+        super().__init__(problem, torch.from_numpy(w.data.copy()), torch.from_numpy(w.data) > 0)
+
+    def csr(self, index, values):
+        return torch.sparse_csr_tensor(*index, values, size=self.size, check_invariants=False)
+
+    def gradient(self):
+        w, u, v, c = self.parameters
+        self.adam.zero_grad()
+        drive = u @ self.problem.x
+        states = [torch.tanh(drive[0])]
+        for t in range(1, self.problem.steps):
+            states.append(torch.tanh(drive[t] + SparseProduct.apply(w, torch.relu(states[-1]), self)))
+        loss = torch.nn.functional.mse_loss(v @ torch.stack(states) + c[:, None], self.problem.target)
+        loss.backward()
+        return loss.detach()
+
+
 DENSE = {"autograd": Autograd, "by hand": ByHandFull}
-CSR = {way: functools.partial(Csr, way=way) for way in ("sampled once", "sampled each", "full gathered")}
+CSR = {"autograd": CsrAutograd,
+       **{way: functools.partial(Csr, way=way) for way in ("sampled once", "sampled each", "full gathered")}}
 
 
 def check():
@@ -200,7 +250,7 @@ def check():
     for cell in [(60, 0.3, 9, 5), (40, 1.0, 16, 2), (300, 0.02, 3, 8)]:
         problem = Problem(*cell)
         sign = torch.from_numpy(np.sign(problem.w.data))
-        for name, make in {"by hand": ByHandFull, **CSR}.items():
+        for name, make in {"by hand": ByHandFull, **{f"CSR, {name}": make for name, make in CSR.items()}}.items():
             reference, way, worst = Autograd(problem), make(problem), 0.0
             at_entries = lambda w: (w[reference.mask != 0] if w.shape == reference.mask.shape else w).detach()
             for _ in range(5):
@@ -230,7 +280,7 @@ def measure_step(n, density, lanes, steps):
     for side, makers in [("dense", DENSE), ("csr", CSR)]:
         times = {}
         for name, make in makers.items():
-            if n < DENSE_LIMIT or "sampled" in name:
+            if n < DENSE_LIMIT or side == "csr" and name != "full gathered":
                 way = make(problem)
                 losses.append(way.step())
                 times[name] = median(way.step, STEP_S)
