@@ -9,9 +9,8 @@ use std::ops::Range;
 
 use crate::activation::{Activation, Phi, with_phi};
 use crate::blocks::{load, store};
-use crate::columns::Columns;
 use crate::compressed::{BLOCK, Compressed};
-use crate::events::Event;
+use crate::events::{EventProduct, add_columns};
 use crate::isa::Isa;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -35,15 +34,6 @@ pub struct RowProduct<'a> {
     pub values: &'a [f32],
     /// The vector, `[cols]`.
     pub states: &'a [f32],
-}
-
-/// A range of rows of a sparse matrix by columns, and the vector that it multiplies, of which most is 0.
-#[derive(Clone, Copy, Debug)]
-pub struct EventProduct<'a> {
-    /// The matrix; its rows are those of the call.
-    pub columns: &'a Columns,
-    /// What of the vector is not 0, rising: see [`list_events`](crate::list_events).
-    pub events: &'a [Event],
 }
 
 /// W r.
@@ -80,18 +70,6 @@ const SHORT: usize = 8;
 
 /// Entries that are asked of memory ahead of those under way, in the rows that follow too.
 const AHEAD: usize = 512;
-
-/// Columns that are asked of memory ahead of the one under way: where the next begins cannot be guessed.
-const COLUMNS_AHEAD: usize = 4;
-
-/// Elements that should lie between the sums of one thread and those of the next. A column writes to rising rows, and what
-/// a processor fetches ahead of them, beyond the last, would be taken from the thread that writes there: once a column.
-pub const SUMS_APART: usize = 256;
-
-/// Bytes of each that are asked for; of a longer column the processor finds the rest itself.
-const BYTES_AHEAD: usize = 16 * LINE;
-
-const LINE: usize = 64;
 
 impl RowProduct<'_> {
     /// The door: panics unless the shapes agree.
@@ -359,41 +337,4 @@ unsafe fn segment<S: Simd, I: Index>(
 #[inline(always)]
 fn fold<S: Simd>(s: S, parts: [S::V; 4]) -> S::V {
     s.add(s.add(parts[0], parts[1]), s.add(parts[2], parts[3]))
-}
-
-/// `z[i] += Σ_j W[i,j] r[j]` over the events, in their order: a row's sum does not depend on which rows are with it.
-///
-/// # Safety
-/// `z` has an element for each row of the columns.
-#[inline(always)]
-unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
-    let columns = product.columns;
-    for (k, &Event { from, rate }) in product.events.iter().enumerate() {
-        if let Some(later) = product.events.get(k + COLUMNS_AHEAD) {
-            let packed = columns.stretch(later.from as usize);
-            for line in (0..packed.len().min(BYTES_AHEAD)).step_by(LINE) {
-                s.prefetch(packed.as_ptr().wrapping_add(line).cast());
-            }
-        }
-        let (values, targets) = columns.column(from as usize);
-        let (values, _) = values.as_chunks();
-        // one by one: writing the lanes of a vector to sixteen places costs more
-        let mut add = |value: [u8; 4], target: u16| {
-            // SAFETY: a target is below the number of rows.
-            let z = unsafe { z.get_unchecked_mut(usize::from(target)) };
-            *z = s.mul_add_one(f32::from_ne_bytes(value), rate, *z);
-        };
-        // four targets in one load
-        let (fours, rest) = values.as_chunks::<4>();
-        let (of_fours, of_rest) = targets.as_chunks::<8>();
-        for (values, &targets) in fours.iter().zip(of_fours) {
-            let targets = u64::from_le_bytes(targets);
-            for (k, &value) in values.iter().enumerate() {
-                add(value, (targets >> (16 * k)) as u16);
-            }
-        }
-        for (&value, &target) in rest.iter().zip(of_rest.as_chunks::<2>().0) {
-            add(value, u16::from_le_bytes(target));
-        }
-    }
 }

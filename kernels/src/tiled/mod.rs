@@ -8,6 +8,7 @@
 //!
 //! The sum of a row goes through the tiles from left to right, whatever the blocks: no bit depends on how rows are cut.
 
+mod carry;
 mod gradient;
 mod product;
 mod sliced;
@@ -252,116 +253,6 @@ impl Tiled {
     pub fn entries(&self, block: usize) -> Range<usize> {
         assert!(!self.by_tile, "made from the pattern itself, not transposed");
         self.entries[block]..self.entries[block + 1]
-    }
-
-    /// Takes the values of `block` from the order of the pattern over into this one: `values` are those of the whole
-    /// matrix, `out` those of the block.
-    ///
-    /// # Panics
-    /// If a length does not fit, or this was made [transposed](Self::transposed).
-    pub fn carry(&self, block: usize, values: &[f32], out: &mut [f32]) {
-        self.check_carry(block, values, out);
-        self.each_segment(block, |start, entries| {
-            let len = entries.len();
-            out[entries].copy_from_slice(&values[start..start + len]);
-        });
-    }
-
-    /// The way back: takes the values of `block` in this order over into that of the pattern.
-    ///
-    /// # Panics
-    /// As [`carry`](Self::carry).
-    pub fn carry_back(&self, block: usize, values: &[f32], out: &mut [f32]) {
-        self.check_carry(block, values, out);
-        let (first, values) = (self.entries[block], &values[self.entries(block)]);
-        self.each_segment(block, |start, entries| {
-            let start = start - first;
-            out[start..start + entries.len()].copy_from_slice(&values[entries]);
-        });
-    }
-
-    fn check_carry(&self, block: usize, values: &[f32], out: &[f32]) {
-        assert_eq!((values.len(), out.len()), (self.nnz(), self.entries(block).len()), "one value an entry");
-    }
-
-    /// Calls `segment(start, entries)` for each segment of `block`: where it starts in the pattern, and its entries
-    /// in this order, counted from the first of the block.
-    fn each_segment(&self, block: usize, mut segment: impl FnMut(usize, Range<usize>)) {
-        let parts = &self.parts[block * self.tiles()..=(block + 1) * self.tiles()];
-        let (mut at, mut entry) = (parts[0].segment as usize, 0);
-        for run in &self.runs[parts[0].run as usize..parts[self.tiles()].run as usize] {
-            for _ in 0..run.count {
-                segment(self.starts[at] as usize, entry..entry + run.len as usize);
-                at += 1;
-                entry += run.len as usize;
-            }
-        }
-    }
-
-    /// The entries of `tile`, where this was made [transposed](Self::transposed).
-    pub fn entries_of_tile(&self, tile: usize) -> Range<usize> {
-        assert!(self.by_tile, "made transposed: else tiles lie scattered");
-        let part = |tile: usize| self.parts[tile * self.blocks()].entry as usize;
-        part(tile)..part(tile + 1)
-    }
-
-    /// Takes the values of `tile` over from the transposed matrix: `values` are those of `original` in its order, and
-    /// `out` those of the tile in this one. `scratch` has [`carry_scratch`](Self::carry_scratch) elements.
-    ///
-    /// # Panics
-    /// If a length does not fit, or this was not made [transposed](Self::transposed). That it was from this very
-    /// `original` is taken on trust: else values end in wrong places, or this panics.
-    pub fn carry_transposed(
-        &self,
-        tile: usize,
-        original: &Pattern,
-        values: &[f32],
-        out: &mut [f32],
-        scratch: &mut [u32],
-    ) {
-        assert_eq!((original.cols(), original.rows()), (self.rows, self.cols), "the transposed of {original:?}");
-        let entries = self.entries_of_tile(tile);
-        assert_eq!((values.len(), out.len()), (self.nnz(), entries.len()), "one value an entry");
-        assert_eq!(scratch.len(), self.carry_scratch(), "scratch for the columns of a tile and the rows of a block");
-        let columns = &self.columns[entries];
-        // A column here is a row of the original. Row after row of this takes the next value of each of its columns, so
-        // that they come in order; it is the segments, not the values, that are written at random, as they are fewer.
-        let (next, segments) = scratch.split_at_mut(self.width);
-        let first = tile * self.width;
-        for (row, next) in (first..original.rows()).zip(&mut *next) {
-            *next = original.entries(row).start as u32;
-        }
-        let mut entry = 0;
-        for block in 0..self.blocks() {
-            // where the segment of each row starts and ends, in `out`
-            let segments = &mut segments[..2 * (self.bounds[block + 1] - self.bounds[block])];
-            segments.fill(0);
-            let part = self.part(tile, block);
-            let mut places = self.places[part[0].segment as usize..part[1].segment as usize].iter();
-            for run in &self.runs[part[0].run as usize..part[1].run as usize] {
-                for &place in places.by_ref().take(run.count as usize) {
-                    let place = 2 * usize::from(place);
-                    segments[place] = entry;
-                    entry += run.len;
-                    segments[place + 1] = entry;
-                }
-            }
-            for segment in segments.chunks_exact(2) {
-                let entries = segment[0] as usize..segment[1] as usize;
-                for (out, &col) in out[entries.clone()].iter_mut().zip(&columns[entries]) {
-                    let next = &mut next[usize::from(col)];
-                    *out = values[*next as usize];
-                    *next += 1;
-                }
-            }
-        }
-    }
-
-    /// Elements of scratch that [`carry_transposed`](Self::carry_transposed) needs: one a column of a tile, and two a row of
-    /// the largest block.
-    pub fn carry_scratch(&self) -> usize {
-        let block = self.bounds.windows(2).map(|block| block[1] - block[0]).max().unwrap_or(0);
-        self.width + 2 * block
     }
 
     /// The door: the blocks that `rows` are.
