@@ -1,0 +1,111 @@
+//! Edges and neurons in CSV.
+
+use std::fs;
+
+use super::{TRAIN, refused};
+use crate::command::{Place, edited};
+
+#[test]
+fn edge_lists() {
+    let edges = |text: &str| ("edges.csv", text.as_bytes().to_vec());
+    let neurons = |text: &str| ("neurons.csv", text.as_bytes().to_vec());
+    let fresh = Place::own();
+    let (all_edges, all_neurons) = (fresh.text("edges.csv"), fresh.text("neurons.csv"));
+    for (case, (file, content), says) in [
+        (
+            "column missing",
+            edges("pre,to,weight\nn0,n1,1\n"),
+            &["edges.csv: column `post` is missing; the header is `pre,to"][..],
+        ),
+        (
+            "weight that is no number",
+            edges("pre,post,weight\nn0,n1,strong\n"),
+            &["edges.csv: row 2, column `weight`: \"strong\" is not"],
+        ),
+        (
+            "weight NaN",
+            edges("pre,post,weight\nn0,n1,1\nn1,n1,NaN\n"),
+            &["edges.csv: row 3, column `weight`: \"NaN\" is not a finite"],
+        ),
+        (
+            "edge that is there twice",
+            edges("pre,post,weight\nn0,n1,1\nn1,n1,1\nn0,n1,2\n"),
+            &["edges.csv: rows 2 and 4 are the same edge, from \"n0\" to \"n1\"", "duplicates = \"sum\""],
+        ),
+        (
+            "id that is not among the neurons",
+            edges("pre,post\nn0,n9\n"),
+            &["edges.csv: row 2, column `post`: \"n9\" is not among", "neurons.csv"],
+        ),
+        (
+            "weights against the sign",
+            edges("pre,post,weight\nn0,n1,1\nn1,n2,-0.5\nn7,n2,3\n"),
+            &[
+                "edges.csv: row 3, column `weight`: -0.5 from \"n1\", which is excitatory",
+                "in all: 2",
+                "contradictions = \"clamp\"",
+            ],
+        ),
+        ("no edge", edges("pre,post,weight\n"), &["edges.csv: there is no edge"]),
+        ("empty file", edges(""), &["edges.csv: the file is empty; a header `pre,post[,weight]`"]),
+        (
+            "too few fields",
+            edges("pre,post,weight\nn0,n1\n"),
+            &["edges.csv: row 2: has 2 fields, but the header has 3"],
+        ),
+        (
+            "not UTF-8",
+            ("edges.csv", b"pre,post\nn0,n1\nn\xe9,n1\n".to_vec()),
+            &["edges.csv: row 3, column `pre`: \"n\\xe9\" is not UTF-8"],
+        ),
+        ("gzip that is cut off", ("edges.csv", vec![0x1f, 0x8b, 8, 0, 0, 0]), &["edges.csv: cannot read"]),
+        (
+            "sign that is none",
+            neurons(&edited(&all_neurons, "n3,exc,1", "n3,exc,2")),
+            &["neurons.csv: row 5, column `sign`: \"2\" is no sign", "1, -1, 0, E, I, exc, inh"],
+        ),
+        (
+            "two signs in a population",
+            neurons(&edited(&all_neurons, "n3,exc,1", "n3,exc,-1")),
+            &["neurons.csv: row 5, column `sign`", "in row 2"],
+        ),
+        (
+            "neuron that is there twice",
+            neurons(&edited(&all_neurons, "n3,exc,1", "n2,exc,1")),
+            &["neurons.csv: row 5, column `id`: \"n2\" is in row 4 already"],
+        ),
+        ("column missing", neurons("id,type,sign\nn0,exc,1\n"), &["neurons.csv: column `population` is missing"]),
+        ("empty file", neurons(""), &["neurons.csv: the file is empty; a header `id,population,sign`"]),
+    ] {
+        let place = Place::own();
+        place.write(file, content);
+        refused(&place, TRAIN, &format!("{file}: {case}"), says);
+    }
+    for file in ["edges.csv", "neurons.csv", "data.npz"] {
+        let place = Place::own();
+        fs::remove_file(place.path(file)).unwrap();
+        refused(&place, TRAIN, &format!("{file} is missing"), &[file, "cannot open: No such file"]);
+        fs::create_dir(place.path(file)).unwrap();
+        refused(&place, TRAIN, &format!("{file} is a folder"), &[file, "Is a directory"]);
+    }
+
+    // what makes them right
+    let place = Place::own();
+    place.write("edges.csv", format!("{all_edges}n0,n1,1\n"));
+    refused(&place, TRAIN, "duplicate, without a word on it", &["rows 2 and 26"]);
+    let answer = place.done("train own.toml --out a --duplicates sum");
+    assert!(
+        answer.err.contains("24 synapses") && place.text("a/config.toml").contains("duplicates = \"sum\""),
+        "{answer:?}"
+    );
+    place.write("edges.csv", edited(&all_edges, "n0,n1,0.1", "n0,n1,-0.1"));
+    place.done("train own.toml --out b --contradictions clamp");
+    for (excitatory, inhibitory) in [("E", "I"), ("exc", "inh"), ("+1", "-1"), ("0", "0")] {
+        let place = Place::own();
+        place.write(
+            "neurons.csv",
+            all_neurons.replace("exc,1", &format!("exc,{excitatory}")).replace("inh,-1", &format!("inh,{inhibitory}")),
+        );
+        place.done("train own.toml --out run --epochs 1");
+    }
+}
