@@ -19,6 +19,7 @@ mod models;
 mod pruning;
 mod reproduce;
 mod reproducible;
+mod resume;
 mod signs;
 mod stepping;
 mod support;
