@@ -45,6 +45,11 @@ def csr(w):
     return torch.sparse_csr_tensor(*parts, size=w.shape, check_invariants=False)
 
 
+def transposed(w):
+    """Wᵀ in CSR, with the place of each value among those of W in the place of the value."""
+    return scipy.sparse.csr_matrix((np.arange(w.nnz), w.indices, w.indptr), w.shape).T.tocsr()
+
+
 class Problem:
     """A network before training and a batch; every way of making a step begins with the same numbers."""
 
@@ -176,9 +181,7 @@ class Csr(ByHand):
         self.matrix, self.transposed, self.sampled = csr(w), csr(w.T.tocsr()), csr(w)
         # .values() is the tensor's own memory: what Adam writes is what is multiplied
         super().__init__(problem, self.matrix.values(), torch.from_numpy(w.data) > 0)
-        # where the values of Wᵀ lie among those of W
-        numbers = scipy.sparse.csr_matrix((np.arange(w.nnz), w.indices, w.indptr), w.shape)
-        self.order = torch.from_numpy(numbers.T.tocsr().data)
+        self.order = torch.from_numpy(transposed(w).data)
         if way == "full gathered":
             self.flat = torch.from_numpy(np.repeat(np.arange(problem.n), np.diff(w.indptr)) * problem.n + w.indices)
 
@@ -217,10 +220,9 @@ class CsrAutograd(Differentiated):
     """W in CSR as most would write it: neurons as rows, the product made known to autograd."""
 
     def __init__(self, problem):
-        self.size, w = problem.w.shape, problem.w
-        numbers = scipy.sparse.csr_matrix((np.arange(w.nnz), w.indices, w.indptr), w.shape).T.tocsr()
+        self.size, w, back = problem.w.shape, problem.w, transposed(problem.w)
         index = lambda w: (torch.from_numpy(w.indptr.copy()), torch.from_numpy(w.indices.copy()))
-        self.forward, self.backward, self.order = index(w), index(numbers), torch.from_numpy(numbers.data)
+        self.forward, self.backward, self.order = index(w), index(back), torch.from_numpy(back.data)
         self.zero = self.csr(self.forward, torch.zeros(w.nnz))
         super().__init__(problem, torch.from_numpy(w.data.copy()), torch.from_numpy(w.data) > 0)
 

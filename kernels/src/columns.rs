@@ -15,7 +15,7 @@ pub const MAX_ROWS: usize = 1 << 16;
 /// changes it, so that:
 ///
 /// * `starts` has `cols + 1` elements, starts at 0, never falls, and ends at the number of entries, of which `packed` has
-///   [`BYTES`] each;
+///   6 bytes each;
 /// * the targets of a column rise strictly and are below `rows.len()`.
 #[derive(Debug, Clone)]
 pub struct Columns {

@@ -78,7 +78,9 @@ pub(crate) unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut 
     for (k, &Event { from, rate }) in product.events.iter().enumerate() {
         if let Some(later) = product.events.get(k + COLUMNS_AHEAD) {
             let packed = columns.stretch(later.from as usize);
-            for line in (0..packed.len().min(BYTES_AHEAD)).step_by(LINE) {
+            // to the end of the last line that it reaches into, wherever in a line it begins
+            let begins = packed.as_ptr() as usize % LINE;
+            for line in (0..(begins + packed.len()).min(BYTES_AHEAD)).step_by(LINE) {
                 s.prefetch(packed.as_ptr().wrapping_add(line).cast());
             }
         }

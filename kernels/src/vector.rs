@@ -93,7 +93,7 @@ impl RowProduct<'_> {
 /// and 0 · ∞ is NaN.
 ///
 /// z of events is summed in `sums`, which has an element for each row or more (and may be empty otherwise). Threads keep
-/// theirs [apart](SUMS_APART).
+/// theirs [apart](crate::SUMS_APART).
 ///
 /// # Panics
 /// If a shape does not fit, `rows` are not whole blocks of slices, or an event is from no column.

@@ -9,9 +9,11 @@ use daleian_kernels::{
     Columns, Compressed, Event, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, SUMS_APART,
     Sliced, SlicedProduct, forward_vector, list_events,
 };
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::Network;
+use super::{Network, Wiring};
 use crate::sparse::{Partition, Pattern, keep_awake};
 
 /// How a [`Stepper`](super::Stepper) keeps W for steps of one lane. More lanes use none of it.
@@ -56,18 +58,18 @@ pub(super) struct Plan {
     compressed: Option<Compressed>,
     sliced: Option<Sliced>,
     rows: Partition,
-    events: Option<Events>,
+    outgoing: Option<Outgoing>,
 }
 
 /// W by presynaptic neuron, a range of rows at a time.
 #[derive(Debug)]
-struct Events {
+struct Outgoing {
     rows: Partition,
     columns: Vec<Columns>,
 }
 
-/// What one step writes: a, r (empty where that is a) and y; where active neurons are listed, `[neurons]`, and their effects
-/// summed: see [`sums`].
+/// What one step writes: a, r (empty where that is a) and y; and where active neurons are listed and their effects summed,
+/// [with room](Room) for them.
 pub(super) struct Output<'a> {
     pub activations: &'a mut [f32],
     pub rates: &'a mut [f32],
@@ -92,13 +94,13 @@ impl Plan {
                 Partition::balanced(&[pattern, wiring.input()], parts, 8)
             }
         };
-        let events = (kept == OneLane::EventDriven).then(|| Events::new(pattern, &network.parameters().recurrent));
-        Self { compressed, sliced: sliced.map(|(sliced, _)| sliced), rows, events }
+        let outgoing = (kept == OneLane::EventDriven).then(|| Outgoing::new(pattern, &network.parameters().recurrent));
+        Self { compressed, sliced: sliced.map(|(sliced, _)| sliced), rows, outgoing }
     }
 
     /// Memory that this takes.
     pub fn bytes(&self) -> usize {
-        let columns = self.events.iter().flat_map(|events| &events.columns);
+        let columns = self.outgoing.iter().flat_map(|outgoing| &outgoing.columns);
         let all = self.compressed.as_ref().map_or(0, Compressed::bytes) + self.sliced.as_ref().map_or(0, Sliced::bytes);
         all + columns.map(Columns::bytes).sum::<usize>()
     }
@@ -109,32 +111,30 @@ impl Plan {
     pub fn step(&self, network: &Network, isa: Isa, rates: Option<&[f32]>, input: &[f32], output: Output) {
         let Network { wiring, parameters } = network;
         let Output { activations, rates: next, readout, events: list, sums } = output;
-        let few = self.events.as_ref().zip(rates).and_then(|(columns, rates)| {
+        let few = self.outgoing.as_ref().zip(rates).and_then(|(outgoing, rates)| {
             let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
-            let list = &mut list[..(rates.len() as f64 * share) as usize];
-            let count = self.alone(|| list_events(isa, rates, list))?;
-            Some((columns, &list[..count]))
+            let list = &mut list[..few(rates.len(), share)];
+            // a caller that is no thread of the pool enters it once a step, below
+            let shared = outgoing.rows.parts() > 1 && rayon::current_thread_index().is_some();
+            let count = alone(shared, || list_events(isa, rates, list))?;
+            Some((outgoing, &list[..count]))
         });
         let all = match &self.compressed {
             Some(compressed) => Rows::Compressed(compressed),
             None => Rows::Pattern(wiring.recurrent()),
         };
         let stored = !next.is_empty();
-        let (ranges, sums) = match few {
-            Some((columns, _)) => (&columns.rows, sums),
-            None => (&self.rows, &mut [][..]),
-        };
-        let apart = (sums.len().saturating_sub(wiring.neurons()) / ranges.parts()).min(SUMS_APART);
+        let ranges = few.map_or(&self.rows, |(outgoing, _)| &outgoing.rows);
+        let apart = apart(sums.len(), wiring.neurons(), ranges.parts());
         let cut = |k: usize, row: usize| match k {
             1 if !stored => 0,
-            2 if few.is_none() => 0,
             2 => row + apart * ranges.part(row),
             _ => row,
         };
-        ranges.for_each([&mut *activations, next, sums], &cut, &|rows, [activations, next, sums]| {
+        let neurons = |rows: &Range<usize>, [activations, next, sums]: [&mut [f32]; 3]| {
             let recurrent = match (few, rates) {
-                (Some((columns, events)), _) => {
-                    Recurrent::Events(EventProduct { columns: columns.of(rows.start), events })
+                (Some((outgoing, events)), _) => {
+                    Recurrent::Events(EventProduct { columns: outgoing.of(rows.start), events })
                 }
                 (None, Some(states)) => match &self.sliced {
                     Some(matrix) => Recurrent::Slices(SlicedProduct { matrix, states }),
@@ -146,26 +146,70 @@ impl Plan {
             let (bias, activation) = (&*parameters.bias, wiring.activation());
             let call = ForwardVector { rows, recurrent, input: Some(input), bias, activation };
             forward_vector(isa, &call, sums, activations, stored.then_some(next));
-        });
-        let states = &*activations;
-        let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters.readout, states };
-        let call = ForwardVector {
-            rows: &(0..wiring.outputs()),
-            recurrent: Recurrent::Full(product),
-            input: None,
-            bias: &parameters.readout_bias,
-            activation: wiring.readout_activation(),
         };
-        self.alone(|| forward_vector(isa, &call, &mut [], readout, None));
-    }
-
-    /// Does what one thread does alone, between parts that all share.
-    fn alone<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        if self.rows.parts() > 1 { keep_awake(work) } else { work() }
+        let outputs = |states: &[f32], readout: &mut [f32]| {
+            let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters.readout, states };
+            let call = ForwardVector {
+                rows: &(0..wiring.outputs()),
+                recurrent: Recurrent::Full(product),
+                input: None,
+                bias: &parameters.readout_bias,
+                activation: wiring.readout_activation(),
+            };
+            forward_vector(isa, &call, &mut [], readout, None);
+        };
+        let shared = ranges.parts() > 1;
+        inside(shared, || {
+            ranges.for_each([&mut *activations, next, sums], &cut, &neurons);
+            alone(shared, || outputs(activations, readout));
+        });
     }
 }
 
-impl Events {
+/// Does what one thread does alone, while another stays awake if parts that they share come next.
+fn alone<R: Send>(shared: bool, work: impl FnOnce() -> R + Send) -> R {
+    if shared { keep_awake(work) } else { work() }
+}
+
+/// Does work that threads share parts of on one of the pool's: a caller from outside waits each time that it enters.
+fn inside(shared: bool, work: impl FnOnce() + Send) {
+    if shared && rayon::current_thread_index().is_none() {
+        rayon::join(work, || ());
+    } else {
+        work();
+    }
+}
+
+/// What the [`State`](super::State) of one lane has room for.
+pub(super) struct Room {
+    /// Active neurons, where they are few.
+    pub events: usize,
+    /// Sums of their effects, each thread's range of neurons apart from the others.
+    pub sums: usize,
+}
+
+impl Room {
+    pub fn of(wiring: &Wiring) -> Self {
+        let (neurons, synapses) = (wiring.neurons(), wiring.recurrent().nnz());
+        let gaps = match (synapses / TASK).min(PARTS) {
+            0 | 1 => 0,
+            ranges => ranges * SUMS_APART,
+        };
+        Self { events: few(neurons, FEW_ACTIVE), sums: neurons + gaps }
+    }
+}
+
+/// How many of the neurons are few.
+fn few(neurons: usize, share: f64) -> usize {
+    (neurons as f64 * share) as usize
+}
+
+/// Elements between the sums of one of `ranges` and those of the next, where there is room for `room` sums.
+fn apart(room: usize, neurons: usize, ranges: usize) -> usize {
+    ((room - neurons) / ranges).min(SUMS_APART)
+}
+
+impl Outgoing {
     fn new(pattern: &Pattern, values: &[f32]) -> Self {
         let rows = ranges(pattern, rayon::current_num_threads, MAX_ROWS);
         let range = |part| Columns::new(pattern, values, rows.rows(part));
@@ -181,11 +225,6 @@ impl Events {
     fn of(&self, row: usize) -> &Columns {
         &self.columns[self.rows.part(row)]
     }
-}
-
-/// Elements in which the effects of events are summed, each thread's range of neurons apart from the others.
-pub(super) fn sums(neurons: usize) -> usize {
-    neurons + PARTS * SUMS_APART
 }
 
 /// W in slices and its blocks of rows, one for each thread where W is work enough; `None` where rows are as fast. (The sum
@@ -251,5 +290,17 @@ mod tests {
         // where rows are many, as many for each
         let wide = Pattern::dense(64, 8192);
         assert_eq!([64, 22].map(|most| ranges(&wide, || 2, most).parts()), [2, 4]);
+    }
+
+    #[test]
+    fn sums_lie_apart_as_far_as_there_is_room() {
+        assert_eq!(apart(100 + 4 * SUMS_APART, 100, 4), SUMS_APART);
+        assert_eq!(apart(100 + 4 * SUMS_APART, 100, 1), SUMS_APART);
+        // more ranges than there is room for: less, or nothing
+        assert_eq!(
+            [5, 4 * SUMS_APART, 4 * SUMS_APART + 1].map(|ranges| apart(100 + 4 * SUMS_APART, 100, ranges)),
+            [204, 1, 0]
+        );
+        assert_eq!(apart(100, 100, 3), 0);
     }
 }

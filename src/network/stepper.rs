@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daleian_kernels::{Activation, Aligned, Event, Isa, MAX_LANES, WIDTH};
 
 use super::Network;
-use super::one_lane::{OneLane, Output, Plan, sums};
+use super::one_lane::{OneLane, Output, Plan, Room};
 use super::step::{Rows, Step};
 
 /// Runs a network step by step. It borrows the network and owns nothing that changes, so that one serves many states;
@@ -34,9 +34,9 @@ pub struct State {
     activations: Aligned,
     rates: [Aligned; 2],
     readout: Aligned,
-    /// Where active neurons are listed, `[neurons]`; empty with several lanes.
+    /// Where active neurons are listed, while they are few; empty with several lanes.
     events: Vec<Event>,
-    /// Where their effects are summed, a range of neurons for each thread: `[neurons]` and what keeps them apart.
+    /// Where their effects are summed, a range of neurons for each thread; empty with several lanes.
     sums: Aligned,
 }
 
@@ -66,6 +66,7 @@ impl Network {
         let stride = if lanes == 1 { 1 } else { lanes.next_multiple_of(WIDTH) };
         let wiring = &self.wiring;
         let neurons = Aligned::zeros(wiring.neurons() * stride);
+        let room = if lanes == 1 { Room::of(wiring) } else { Room { events: 0, sums: 0 } };
         State {
             lanes,
             stride,
@@ -74,8 +75,8 @@ impl Network {
             activations: neurons.clone(),
             rates: [neurons.clone(), neurons],
             readout: Aligned::zeros(wiring.outputs() * stride),
-            events: vec![Event::default(); if lanes == 1 { wiring.neurons() } else { 0 }],
-            sums: Aligned::zeros(if lanes == 1 { sums(wiring.neurons()) } else { 0 }),
+            events: vec![Event::default(); room.events],
+            sums: Aligned::zeros(room.sums),
         }
     }
 }

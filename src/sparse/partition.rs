@@ -3,8 +3,8 @@
 use std::hint::spin_loop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-
-use rayon::Yield;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Pattern;
 
@@ -142,48 +142,54 @@ impl Partition {
     }
 }
 
+/// How long a thread stays awake for what others are about to finish: several times what waking takes (20 to 60 µs).
+const AWAKE: Duration = Duration::from_micros(300);
+
+/// Turns of a waiting loop (a µs to four) after which the thread looks at the clock and lets others have its core.
+const TURNS: usize = 64;
+
+/// Returns when `waits` says no, or after [`AWAKE`]; now and then calls `meanwhile`.
+fn stay_awake(waits: impl Fn() -> bool, meanwhile: impl Fn()) {
+    let began = Instant::now();
+    while began.elapsed() < AWAKE {
+        for _ in 0..TURNS {
+            if !waits() {
+                return;
+            }
+            spin_loop();
+        }
+        meanwhile();
+        thread::yield_now();
+    }
+}
+
 /// Runs `work` while another thread, if one has nothing else to do, stays awake for the parts that come next.
 pub(crate) fn keep_awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    // says when, and publishes nothing: that is left to rayon
     let through = AtomicBool::new(false);
     let here = || {
         let found = work();
         through.store(true, Ordering::Relaxed);
         found
     };
-    let there = || {
-        for _ in 0..AWAKE {
-            if through.load(Ordering::Relaxed) {
-                break;
-            }
-            spin_loop();
-        }
-    };
-    rayon::join(here, there).0
+    rayon::join(here, || stay_awake(|| !through.load(Ordering::Relaxed), || ())).0
 }
 
-/// Turns in which a thread that is through looks for other work before it falls asleep: some hundred µs.
-const AWAKE: usize = 1 << 12;
-
 /// As [`rayon::join`], but that a thread whose part is through stays awake for the end of the other, as that is about as
-/// much work: waking it would take longer than what is left.
+/// much work.
 fn join(here: impl FnOnce() + Send, there: impl FnOnce() + Send) {
     const WAITS: u8 = 0;
     const RUNS: u8 = 1;
     const THROUGH: u8 = 2;
-    // says when, and publishes nothing: that is left to rayon
     let other = AtomicU8::new(WAITS);
     rayon::join(
         || {
             here();
-            // what still waits is taken by this thread as soon as it returns
-            for _ in 0..AWAKE {
-                if other.load(Ordering::Relaxed) != RUNS {
-                    break;
-                }
-                if rayon::yield_now() != Some(Yield::Executed) {
-                    spin_loop();
-                }
-            }
+            // what still waits is taken by this thread as soon as it returns; what runs may leave parts to others
+            let look_for_work = || {
+                rayon::yield_now();
+            };
+            stay_awake(|| other.load(Ordering::Relaxed) == RUNS, look_for_work);
         },
         || {
             other.store(RUNS, Ordering::Relaxed);
@@ -247,11 +253,24 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the part that begins with row 2")]
     fn a_panic_in_any_part_reaches_the_caller() {
         let rows = Partition::singles(3);
-        rows.for_each([], &|_, row| row, &|rows, []| {
-            assert!(rows.start < 2, "the part that begins with row {}", rows.start)
-        });
+        for bad in 0..3 {
+            let part = |rows: &Range<usize>, []: [&mut [f32]; 0]| assert!(rows.start != bad, "part {bad}");
+            let caught = std::panic::catch_unwind(|| rows.for_each([], &|_, row| row, &part)).unwrap_err();
+            assert_eq!(caught.downcast_ref::<String>().unwrap(), &format!("part {bad}"));
+        }
+        let caught = std::panic::catch_unwind(|| keep_awake(|| panic!("alone"))).unwrap_err();
+        assert_eq!(*caught.downcast_ref::<&str>().unwrap(), "alone");
+    }
+
+    #[test]
+    fn what_is_done_while_another_waits_is_given_back() {
+        for threads in 1..4 {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| keep_awake(|| threads * 7)), threads * 7);
+        }
+        // from outside a pool too
+        assert_eq!(keep_awake(|| "here"), "here");
     }
 }

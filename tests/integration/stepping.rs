@@ -135,7 +135,7 @@ fn one_lane_gives_the_same_bits_on_any_number_of_threads() {
 /// The same where W is taken in slices, and the bytes that they take.
 #[test]
 fn slices_give_the_same_bits_on_any_number_of_threads() {
-    let network = wide();
+    let network = wide(30, ActivationName::Tanh, true);
     assert_same_bits(&network);
     let synapses = network.wiring().recurrent().nnz();
     let bytes = |way| network.stepper_with(isa(), way).bytes() as f64 / synapses as f64;
@@ -153,11 +153,50 @@ fn slices_give_the_same_bits_on_any_number_of_threads() {
 }
 
 /// More neurons than a tile of slices has columns.
-fn wide() -> Network {
-    let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(30), 1);
-    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+/// More neurons than a tile of slices has, with so many synapses each.
+fn wide(in_degree: usize, activation: ActivationName, rectified: bool) -> Network {
+    let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(in_degree), 1);
+    let cell = CellSpec { activation, rectified, bias: true };
     let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
     Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
+}
+
+/// The same where columns are cut for threads as well, and where rates are the activations themselves.
+#[test]
+fn columns_beside_slices_give_the_same_bits_on_any_number_of_threads() {
+    assert_same_bits(&wide(70, ActivationName::Tanh, true));
+    assert_same_bits(&wide(70, ActivationName::Relu, false));
+}
+
+/// A state made once and stepped by whoever comes, many at a time or from outside of any pool.
+#[test]
+fn a_state_may_go_from_pool_to_pool() {
+    let network = wide(70, ActivationName::Relu, false);
+    let pools = [1, 2, 5].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    let steppers = pools.each_ref().map(|pool| pool.install(|| network.stepper_with(isa(), OneLane::EventDriven)));
+    let mut start = network.state(1);
+    activate(start.rates_mut(), 0.05);
+    let steps: Vec<(usize, usize)> = (0..3).flat_map(|stepper| (0..4).map(move |pool| (stepper, pool))).collect();
+    let run = |order: &[(usize, usize)]| {
+        let mut state = start.clone();
+        for &(stepper, pool) in order {
+            match pools.get(pool) {
+                Some(pool) => pool.install(|| steppers[stepper].step(&mut state, &[0.5, -1.0, 0.25])),
+                None => steppers[stepper].step(&mut state, &[0.5, -1.0, 0.25]),
+            }
+            activate(state.rates_mut(), 0.05);
+        }
+        state.activations().iter().map(|a| a.to_bits()).collect::<Vec<_>>()
+    };
+    let want = run(&[(0, 0); 12]);
+    assert!(run(&steps) == want, "one after the other");
+    std::thread::scope(|scope| {
+        for k in 0..6 {
+            let (mut order, run, want) = (steps.clone(), &run, &want);
+            order.rotate_left(k);
+            scope.spawn(move || assert!(run(&order) == *want, "beside others, from step {k}"));
+        }
+    });
 }
 
 fn assert_same_bits(network: &Network) {
