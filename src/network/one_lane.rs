@@ -34,10 +34,10 @@ pub enum OneLane {
     EventDriven,
 }
 
-/// Share of active neurons up to which their columns are faster than all rows. Measured, an entry of a column takes one to
-/// two times as long as one of a row, ...
+/// Share of active neurons up to which their columns are faster than all rows. Measured, an entry of a column takes about
+/// twice as long as one of a row, ...
 const FEW_ACTIVE: f64 = 1.0 / 3.0;
-/// ... and up to four times as long as one of a slice.
+/// ... and three to five times as long as one of a slice.
 const FEWER_ACTIVE: f64 = 1.0 / 5.0;
 /// Columns of a tile of slices: 32 KiB of rates. Where they are all, rows are as fast.
 const TILE: usize = 8192;
