@@ -60,6 +60,33 @@ pub fn add_assign(isa: Isa, sum: &mut [f32], x: &[f32]) {
     isa.run(Walk { len: sum.len(), blocks: AddAssign { sum, x } });
 }
 
+struct SumParts<'a> {
+    parts: &'a [&'a [f32]],
+    at: usize,
+    total: &'a mut [f32],
+}
+
+impl Blocks for SumParts<'_> {
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, s: S, start: usize, len: usize) {
+        let mut sum = s.splat(0.0);
+        for part in self.parts {
+            sum = s.add(sum, load(s, part, self.at + start, len));
+        }
+        store(s, self.total, start, len, sum);
+    }
+}
+
+/// total_i = 0 + Σ_k part_k,(at+i), in the order of the parts: the bits of adding one after the other to zeros.
+///
+/// # Panics
+/// If a part has fewer than `at + total.len()` elements.
+pub fn sum_parts(isa: Isa, parts: &[&[f32]], at: usize, total: &mut [f32]) {
+    let end = at.checked_add(total.len());
+    assert!(parts.iter().all(|part| Some(part.len()) >= end && end.is_some()), "a term of each part for each sum");
+    isa.run(Walk { len: total.len(), blocks: SumParts { parts, at, total } });
+}
+
 struct Rectify<'a>(&'a mut [f32]);
 
 impl Blocks for Rectify<'_> {
@@ -132,6 +159,37 @@ mod tests {
                 assert_eq!(sum_squares(isa, &others).to_bits(), first.to_bits(), "{n} on {isa}");
             }
         }
+    }
+
+    #[test]
+    fn parts_are_summed_as_one_after_the_other() {
+        for isa in Isa::available() {
+            for n in SIZES {
+                let parts: Vec<Vec<f32>> =
+                    (0..4).map(|k| numbers(n + 5).iter().map(|x| x / (k as f32 - 1.7)).collect()).collect();
+                for count in 0..=4 {
+                    let parts: Vec<&[f32]> = parts[..count].iter().map(Vec::as_slice).collect();
+                    let mut want = vec![0.0; n];
+                    parts.iter().for_each(|part| add_assign(isa, &mut want, &part[3..3 + n]));
+                    let mut total = vec![f32::NAN; n];
+                    sum_parts(isa, &parts, 3, &mut total);
+                    assert!(
+                        total.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()),
+                        "{count} of {n} on {isa}"
+                    );
+                }
+            }
+            // 0 + -0 is 0
+            let mut total = [f32::NAN];
+            sum_parts(isa, &[&[-0.0]], 0, &mut total);
+            assert_eq!(total[0].to_bits(), 0);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a term of each part")]
+    fn short_parts_are_a_broken_contract() {
+        sum_parts(Isa::available()[0], &[&[0.0; 4], &[0.0; 3]], 2, &mut [0.0; 2]);
     }
 
     #[test]

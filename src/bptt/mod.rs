@@ -12,7 +12,7 @@ mod storage;
 mod tile;
 mod workspace;
 
-use daleian_kernels::{Aligned, Isa, add_assign, sum_squares};
+use daleian_kernels::{Aligned, Isa, sum_parts, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -210,7 +210,6 @@ impl Bptt {
         let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
         backward.refresh(wiring, parameters);
-        gradients.clear();
         let context = Context::new(network, isa, plan, steps, scales);
         if plan.apart {
             let backward = &*backward;
@@ -223,10 +222,11 @@ impl Bptt {
                 tile.gradients = own;
             });
             for name in ParameterName::ALL {
-                let parts: Vec<&Aligned> = self.tiles.iter().map(|tile| tile.gradients.get(name)).collect();
-                add_all(self.isa, gradients.get_mut(name), &parts);
+                let parts: Vec<&[f32]> = self.tiles.iter().map(|tile| &**tile.gradients.get(name)).collect();
+                sum_all(self.isa, gradients.get_mut(name), &parts);
             }
         } else {
+            gradients.clear();
             for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(plan.in_turn())) {
                 for tile in tiles {
                     backward.turn(Direction::Forward, wiring, parameters);
@@ -312,10 +312,8 @@ const CHUNK: usize = 1 << 14;
 const LEAST: usize = 8;
 
 /// `total = Σ parts`, in their order, on all threads.
-fn add_all(isa: Isa, total: &mut [f32], parts: &[&Aligned]) {
+fn sum_all(isa: Isa, total: &mut [f32], parts: &[&[f32]]) {
     total.par_chunks_mut(CHUNK).enumerate().with_min_len(LEAST).for_each(|(k, total)| {
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            add_assign(isa, total, &part[k * CHUNK..][..total.len()]);
-        }
+        sum_parts(isa, parts, k * CHUNK, total);
     });
 }
