@@ -73,7 +73,7 @@ pub fn list_events(isa: Isa, rates: &[f32], list: &mut [Event]) -> Option<usize>
 /// # Safety
 /// `z` has an element for each row of the columns.
 #[inline(always)]
-pub(crate) unsafe fn add_columns<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
+pub(crate) unsafe fn add_events<S: Simd>(s: S, product: &EventProduct, z: &mut [f32]) {
     let columns = product.columns;
     for (k, &Event { from, rate }) in product.events.iter().enumerate() {
         if let Some(later) = product.events.get(k + COLUMNS_AHEAD) {

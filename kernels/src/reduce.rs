@@ -82,8 +82,8 @@ impl Blocks for SumParts<'_> {
 /// # Panics
 /// If a part has fewer than `at + total.len()` elements.
 pub fn sum_parts(isa: Isa, parts: &[&[f32]], at: usize, total: &mut [f32]) {
-    let end = at.checked_add(total.len());
-    assert!(parts.iter().all(|part| Some(part.len()) >= end && end.is_some()), "a term of each part for each sum");
+    let enough = |part: &&[f32]| part.len().checked_sub(at).is_some_and(|left| left >= total.len());
+    assert!(parts.iter().all(enough), "a term of each part for each sum");
     isa.run(Walk { len: total.len(), blocks: SumParts { parts, at, total } });
 }
 

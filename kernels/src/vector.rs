@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::activation::{Activation, Phi, with_phi};
 use crate::blocks::{load, store};
 use crate::compressed::{BLOCK, Compressed};
-use crate::events::{EventProduct, add_columns};
+use crate::events::{EventProduct, add_events};
 use crate::isa::Isa;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
@@ -156,20 +156,23 @@ impl Kernel for Forward<'_, '_> {
                 Recurrent::Zero | Recurrent::Full(_) => self.finish(s, first, count, z),
             }
         }
-        match &call.recurrent {
-            // SAFETY: `forward_vector` made sure that there is a sum for each row of the columns.
-            Recurrent::Events(product) => unsafe { add_columns(s, product, self.sums) },
-            // SAFETY: `forward_vector` checked the product, and there is an activation for each of the rows.
-            Recurrent::Slices(product) => unsafe { product.add(s, call.rows, self.activations.as_mut_ptr()) },
-            Recurrent::Zero | Recurrent::Full(_) => {}
-        }
-        let events = matches!(call.recurrent, Recurrent::Events(_));
-        if events || matches!(call.recurrent, Recurrent::Slices(_)) {
-            for first in (0..len).step_by(WIDTH) {
-                let count = WIDTH.min(len - first);
-                let z = load(s, if events { self.sums } else { self.activations }, first, count);
-                self.finish(s, first, count, z);
+        let in_sums = match &call.recurrent {
+            Recurrent::Events(product) => {
+                // SAFETY: `forward_vector` made sure that there is a sum for each row of the columns.
+                unsafe { add_events(s, product, self.sums) };
+                true
             }
+            Recurrent::Slices(product) => {
+                // SAFETY: `forward_vector` checked the product, and there is an activation for each of the rows.
+                unsafe { product.add(s, call.rows, self.activations.as_mut_ptr()) };
+                false
+            }
+            Recurrent::Zero | Recurrent::Full(_) => return,
+        };
+        for first in (0..len).step_by(WIDTH) {
+            let count = WIDTH.min(len - first);
+            let z = load(s, if in_sums { self.sums } else { self.activations }, first, count);
+            self.finish(s, first, count, z);
         }
     }
 }

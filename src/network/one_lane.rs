@@ -5,12 +5,12 @@
 //! compressed, large matrices are kept in slices, and the weights of silent presynaptic neurons are passed over where
 //! these are many.
 
+use std::ops::Range;
+
 use daleian_kernels::{
     Columns, Compressed, Event, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, SUMS_APART,
     Sliced, SlicedProduct, forward_vector, list_events,
 };
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::{Network, Wiring};
@@ -89,10 +89,7 @@ impl Plan {
         // what is done once a neuron costs about as much as a handful of entries
         let rows = match &sliced {
             Some((_, blocks)) => blocks.clone(),
-            None => {
-                let parts = (pattern.nnz() / TASK).clamp(1, PARTS);
-                Partition::balanced(&[pattern, wiring.input()], parts, 8)
-            }
+            None => Partition::balanced(&[pattern, wiring.input()], tasks(pattern), 8),
         };
         let outgoing = (kept == OneLane::EventDriven).then(|| Outgoing::new(pattern, &network.parameters().recurrent));
         Self { compressed, sliced: sliced.map(|(sliced, _)| sliced), rows, outgoing }
@@ -113,7 +110,7 @@ impl Plan {
         let Output { activations, rates: next, readout, events: list, sums } = output;
         let few = self.outgoing.as_ref().zip(rates).and_then(|(outgoing, rates)| {
             let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
-            let list = &mut list[..few(rates.len(), share)];
+            let list = &mut list[..most_active(rates.len(), share)];
             // a caller that is no thread of the pool enters it once a step, below
             let shared = outgoing.rows.parts() > 1 && rayon::current_thread_index().is_some();
             let count = alone(shared, || list_events(isa, rates, list))?;
@@ -180,7 +177,8 @@ fn inside(shared: bool, work: impl FnOnce() + Send) {
     }
 }
 
-/// What the [`State`](super::State) of one lane has room for.
+/// What the [`State`](super::State) of one lane has room for; of several lanes nothing.
+#[derive(Default)]
 pub(super) struct Room {
     /// Active neurons, where they are few.
     pub events: usize,
@@ -190,18 +188,23 @@ pub(super) struct Room {
 
 impl Room {
     pub fn of(wiring: &Wiring) -> Self {
-        let (neurons, synapses) = (wiring.neurons(), wiring.recurrent().nnz());
-        let gaps = match (synapses / TASK).min(PARTS) {
-            0 | 1 => 0,
+        let neurons = wiring.neurons();
+        let gaps = match tasks(wiring.recurrent()) {
+            1 => 0,
             ranges => ranges * SUMS_APART,
         };
-        Self { events: few(neurons, FEW_ACTIVE), sums: neurons + gaps }
+        Self { events: most_active(neurons, FEW_ACTIVE), sums: neurons + gaps }
     }
 }
 
-/// How many of the neurons are few.
-fn few(neurons: usize, share: f64) -> usize {
+/// How many of the neurons may be active where `share` of them is the most.
+fn most_active(neurons: usize, share: f64) -> usize {
     (neurons as f64 * share) as usize
+}
+
+/// Tasks that W is work for.
+fn tasks(pattern: &Pattern) -> usize {
+    (pattern.nnz() / TASK).clamp(1, PARTS)
 }
 
 /// Elements between the sums of one of `ranges` and those of the next, where there is room for `room` sums.
@@ -235,7 +238,7 @@ pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: impl Fn() -> us
         return None;
     }
     // a small network leaves the threads asleep
-    let threads = match (pattern.nnz() / TASK).clamp(1, PARTS) {
+    let threads = match tasks(pattern) {
         1 => 1,
         useful => useful.min(threads()),
     };
@@ -249,7 +252,7 @@ pub(crate) fn slices(pattern: &Pattern, values: &[f32], threads: impl Fn() -> us
 /// on the cut.)
 fn ranges(pattern: &Pattern, threads: impl Fn() -> usize, most: usize) -> Partition {
     let in_a_column = pattern.nnz() / pattern.cols().max(1);
-    let useful = (in_a_column / COLUMN).min(pattern.nnz() / TASK).clamp(1, PARTS);
+    let useful = (in_a_column / COLUMN).clamp(1, tasks(pattern));
     let wanted = match useful {
         1 => 1,
         useful => match threads() {

@@ -66,7 +66,7 @@ impl Network {
         let stride = if lanes == 1 { 1 } else { lanes.next_multiple_of(WIDTH) };
         let wiring = &self.wiring;
         let neurons = Aligned::zeros(wiring.neurons() * stride);
-        let room = if lanes == 1 { Room::of(wiring) } else { Room { events: 0, sums: 0 } };
+        let room = if lanes == 1 { Room::of(wiring) } else { Room::default() };
         State {
             lanes,
             stride,

@@ -152,8 +152,7 @@ fn slices_give_the_same_bits_on_any_number_of_threads() {
     assert!(rows.iter().zip(&slices).all(|(a, b)| (a - b).abs() <= 1e-6));
 }
 
-/// More neurons than a tile of slices has columns.
-/// More neurons than a tile of slices has, with so many synapses each.
+/// More neurons than a tile of slices has columns, with so many synapses each.
 fn wide(in_degree: usize, activation: ActivationName, rectified: bool) -> Network {
     let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(in_degree), 1);
     let cell = CellSpec { activation, rectified, bias: true };
