@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::sides::{connectome, median, random};
 use super::{Cell, Roof, roof_of};
-use crate::bptt::{Layout, widest};
+use crate::bptt::{Layout, stride, widest};
 use crate::sparse::{Tiles, Transposed};
 
 /// How fast a kernel runs.
@@ -43,8 +43,14 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let steps = steps_per_pass(layout.columns(n), lanes);
     let numbers = |count, index| Aligned::from(random(count, index));
     let weights = numbers(pattern.nnz(), 0);
-    let states: Vec<Aligned> = (0..steps as u32).map(|t| numbers(n * lanes, 2 + t)).collect();
-    let deltas: Vec<Aligned> = (0..steps as u32).map(|t| numbers(n * lanes, 10 + t)).collect();
+    // and as far apart as training has them
+    let (size, apart) = (n * lanes, stride((n * lanes) as u64) as usize);
+    let [states, deltas] = [2, 10].map(|index| numbers(steps * apart, index));
+    let pairs: Vec<Outer> = (0..steps * apart)
+        .step_by(apart)
+        .map(|at| Outer { delta: &deltas[at..][..size], states: &states[at..][..size] })
+        .collect();
+    let (states, deltas) = (&states[..size], &deltas[..size]);
     let mut out = Aligned::zeros(n * lanes);
     let mut sums = Aligned::zeros(pattern.nnz());
     let rows = 0..n;
@@ -55,13 +61,12 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
         KernelRate { name, n, density: cell.density, lanes, gflops, fraction: gflops / roof.gflops, cache: roof.name }
     };
 
-    let pairs: Vec<Outer> = states.iter().zip(&deltas).map(|(states, delta)| Outer { delta, states }).collect();
     if let Layout::Tiles { width, blocks } = layout {
         let tiles = Tiles::new(pattern, width, blocks);
         let back = Tiles::transposed(pattern, width, blocks);
         // the numbers are random in any order
-        let first = rate("forward", 1, &mut || tiles.product(isa, lanes, &rows, &weights, &states[0], &mut out));
-        let second = rate("adjoint", 1, &mut || back.product(isa, lanes, &rows, &weights, &deltas[0], &mut out));
+        let first = rate("forward", 1, &mut || tiles.product(isa, lanes, &rows, &weights, states, &mut out));
+        let second = rate("adjoint", 1, &mut || back.product(isa, lanes, &rows, &weights, deltas, &mut out));
         let third = rate("gradient", steps, &mut || tiles.gradient(isa, lanes, &rows, &pairs, &mut sums));
         return [first, second, third];
     }
@@ -69,17 +74,13 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let mut transposed_weights = Aligned::zeros(pattern.nnz());
     transposed.carry(&weights, &mut transposed_weights);
     let (bias, mut in_place, activation) = (numbers(n, 1), numbers(n * lanes, 20), Activation::Identity);
-    let recurrent = Product::Of(Operand { pattern, values: &weights, states: &states[0] });
+    let recurrent = Product::Of(Operand { pattern, values: &weights, states });
     let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
     let first = rate("forward", 1, &mut || forward(isa, &call, &mut out, None));
     let call = Adjoint {
         rows: &rows,
         lanes,
-        recurrent: Product::Of(Operand {
-            pattern: transposed.pattern(),
-            values: &transposed_weights,
-            states: &deltas[0],
-        }),
+        recurrent: Product::Of(Operand { pattern: transposed.pattern(), values: &transposed_weights, states: deltas }),
         readout: None,
         rate_decay: None,
         activation,

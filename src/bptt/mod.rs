@@ -8,6 +8,7 @@ mod layout;
 mod loss;
 mod memory;
 mod plan;
+mod slots;
 mod storage;
 mod tile;
 mod workspace;
@@ -20,6 +21,7 @@ pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
 pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
+pub(crate) use slots::stride;
 pub use storage::{Segments, Storage};
 pub use tile::Tile;
 

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::layout::Layout;
 use super::plan::{Lanes, apart, tiles_of};
+use super::slots::stride;
 use crate::network::Wiring;
 
 /// Segments of time: the states of one are in memory at a time, and are computed twice, but for the last.
@@ -187,17 +188,16 @@ impl Storage {
 
     /// What tiles need that take turns in the same memory.
     pub(super) fn sizes(&self, wiring: &Wiring, tiles: &[Lanes]) -> Sizes {
-        let widest = |steps: &dyn Fn(usize) -> usize| {
-            let sizes = tiles.iter().map(|tile| {
-                let row = (wiring.neurons() as u64).saturating_mul(tile.stored as u64);
-                row.saturating_mul(steps(tile.stored) as u64)
-            });
+        let widest = |of: &dyn Fn(usize, u64) -> u64| {
+            let sizes =
+                tiles.iter().map(|tile| of(tile.stored, (wiring.neurons() as u64).saturating_mul(tile.stored as u64)));
             sizes.max().unwrap_or(0)
         };
+        let slots = |count: usize, size| stride(size).saturating_mul(count as u64);
         Sizes {
-            states: widest(&|_| self.segments.slots),
-            rates: widest(&|_| if wiring.rectified() { 2 } else { 0 }),
-            delta: widest(&|lanes| self.together(lanes) + 1),
+            states: widest(&|_, size| slots(self.segments.slots, size)),
+            rates: widest(&|_, size| if wiring.rectified() { size.saturating_mul(2) } else { 0 }),
+            delta: widest(&|lanes, size| slots(self.together(lanes) + 1, size)),
         }
     }
 

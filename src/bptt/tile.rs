@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
-use super::workspace::{Workspace, slot, slot_mut, two_slots};
+use super::workspace::{Workspace, slot, slot_mut};
 use crate::network::step::{Backward, Direction, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
 use crate::sparse::{Partition, Tiles};
@@ -177,12 +177,12 @@ impl Tile {
         if waits {
             let size = wiring.neurons() * self.lanes.stored;
             let step = context.step(self.lanes.stored, tiles);
-            let read = |(output, activations): (&mut [f32], &[f32])| step.readout(activations, output);
-            let (output, states) = (&mut self.output[..context.steps * outputs], &workspace.states);
+            let read = |(t, output): (usize, &mut [f32])| step.readout(workspace.states.get(t, size), output);
+            let output = &mut self.output[..context.steps * outputs];
             if context.split() {
-                output.par_chunks_mut(outputs).zip(states.par_chunks(size)).for_each(read);
+                output.par_chunks_mut(outputs).enumerate().for_each(read);
             } else {
-                output.chunks_mut(outputs).zip(states.chunks(size)).for_each(read);
+                output.chunks_mut(outputs).enumerate().for_each(read);
             }
         }
     }
@@ -203,7 +203,7 @@ impl Tile {
             if training {
                 return loss(y);
             }
-            let scratch = &mut workspace.delta[..size];
+            let scratch = workspace.delta.get_mut(0, size);
             scratch.copy_from_slice(y);
             loss(scratch);
         };
@@ -260,7 +260,7 @@ impl Tile {
             let first = if every_step { 0 } else { context.steps - 1 };
             let step = context.step(lanes, None);
             for t in (first..context.steps).rev() {
-                let states = slot(&workspace.states, t, size);
+                let states = workspace.states.get(t, size);
                 step.add_readout_gradients(slot(&self.output, t, outputs), states, gradients);
             }
         }
@@ -283,22 +283,22 @@ impl Tile {
                 let rows = context.rows(context.plan.backward.as_ref(), backward.backward_tiles());
                 let last = t + 1 == context.steps;
                 let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
-                let states = slot_mut(&mut workspace.states, t - segment.start, size);
+                let states = workspace.states.get_mut(t - segment.start, size);
                 if let Some(dy) = dy.filter(|_| !whole) {
                     step.add_readout_gradients(dy, states, gradients);
                 }
                 if only_readout {
                     continue;
                 }
-                let (own, later) = two_slots(&mut workspace.delta, t % slots, (t + 1) % slots, size);
+                let (own, later) = workspace.delta.two(t % slots, (t + 1) % slots, size);
                 let later = (!last).then_some(later);
                 backward.adjoint(&step, rows, later, dy, decay, states, own);
                 // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
                 if flushed - (t + 1) == together || t == 0 {
                     // those rates are of this segment, as it starts where a pass ends
                     let outer = |k: usize, before: usize| Outer {
-                        delta: slot(&workspace.delta, k % slots, size),
-                        states: slot(&workspace.states, before - segment.start, size),
+                        delta: workspace.delta.get(k % slots, size),
+                        states: workspace.states.get(before - segment.start, size),
                     };
                     let pairs: [Outer; MOST_STEPS] = array::from_fn(|k| {
                         let k = (t + 1 + k).min(flushed - 1);
@@ -306,7 +306,7 @@ impl Tile {
                     });
                     let with_input: [Outer; MOST_STEPS] = array::from_fn(|k| {
                         let k = (t + 1 + k).min(flushed - 1);
-                        Outer { delta: slot(&workspace.delta, k % slots, size), states: slot(&self.input, k, inputs) }
+                        Outer { delta: workspace.delta.get(k % slots, size), states: slot(&self.input, k, inputs) }
                     });
                     let count = flushed - (t + 1);
                     step.add_gradients(&pairs[..count], &with_input[..count], gradients);
@@ -318,7 +318,7 @@ impl Tile {
             return;
         }
         let step = context.step(lanes, hold.get().tiles());
-        let first = [Outer { delta: slot(&workspace.delta, 0, size), states: slot(&self.input, 0, inputs) }];
+        let first = [Outer { delta: workspace.delta.get(0, size), states: slot(&self.input, 0, inputs) }];
         step.add_gradients(&[], &first, gradients);
     }
 }

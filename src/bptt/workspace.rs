@@ -3,6 +3,7 @@
 use daleian_kernels::Aligned;
 
 use super::plan::Lanes;
+use super::slots::Slots;
 use super::storage::{Segments, Storage};
 use crate::network::Wiring;
 use crate::network::step::Step;
@@ -11,12 +12,12 @@ use crate::network::step::Step;
 #[derive(Debug)]
 pub(super) struct Workspace {
     /// a of the segment under way, after the backward pass r, and behind it the rates that segments before it restart
-    /// from: `[slots, neurons, lanes]`. Without training one slot.
-    pub states: Aligned,
+    /// from. Without training one slot.
+    pub states: Slots,
     /// r of this step and the one before, `[2, neurons, lanes]`; empty where r = a and states are kept.
     rates: Aligned,
-    /// δ of the last few steps, a ring `[slots, neurons, lanes]`; without training room for one step's output.
-    pub delta: Aligned,
+    /// δ of the last few steps, a ring; without training room for one step's output.
+    pub delta: Slots,
 }
 
 /// Where the rates before a step are.
@@ -33,17 +34,17 @@ impl Workspace {
     /// For training tiles of these lanes.
     pub fn training(wiring: &Wiring, storage: &Storage, tiles: &[Lanes]) -> Self {
         let sizes = storage.sizes(wiring, tiles);
-        let [states, rates, delta] = [sizes.states, sizes.rates, sizes.delta].map(|size| Aligned::zeros(size as usize));
-        Self { states, rates, delta }
+        let [states, delta] = [sizes.states, sizes.delta].map(|size| Slots::zeros(size as usize));
+        Self { states, rates: Aligned::zeros(sizes.rates as usize), delta }
     }
 
     /// For running a tile forward only.
     pub fn forward_only(wiring: &Wiring, tile: Lanes) -> Self {
         let size = wiring.neurons() * tile.stored;
         Self {
-            states: Aligned::zeros(size),
+            states: Slots::zeros(size),
             rates: Aligned::zeros(2 * size),
-            delta: Aligned::zeros(wiring.outputs() * tile.stored),
+            delta: Slots::zeros(wiring.outputs() * tile.stored),
         }
     }
 
@@ -68,13 +69,12 @@ impl Workspace {
         if let Some(restart) = segments.and_then(|segments| segments.restart_after(t)) {
             if in_rates {
                 let rates = slot(&self.rates, t % 2, size);
-                slot_mut(&mut self.states, restart, size).copy_from_slice(rates);
+                self.states.get_mut(restart, size).copy_from_slice(rates);
             } else {
-                let from = slot_of(t) * size;
-                self.states.copy_within(from..from + size, restart * size);
+                self.states.copy(slot_of(t), restart, size);
             }
         }
-        slot(&self.states, slot_of(t), size)
+        self.states.get(slot_of(t), size)
     }
 
     /// Step `t` of segment `k` once more, after the steps of the segment before it, with the same bits.
@@ -96,10 +96,10 @@ impl Workspace {
         let (even, odd) = self.rates.split_at_mut(half);
         let (other, own) = if t.is_multiple_of(2) { (odd, even) } else { (even, odd) };
         let (activations, before) = match before {
-            Before::Rest => (slot_mut(&mut self.states, to, size), None),
-            Before::Rates => (slot_mut(&mut self.states, to, size), Some(&other[..size])),
+            Before::Rest => (self.states.get_mut(to, size), None),
+            Before::Rates => (self.states.get_mut(to, size), Some(&other[..size])),
             Before::Slot(before) => {
-                let (activations, before) = two_slots(&mut self.states, to, before, size);
+                let (activations, before) = self.states.two(to, before, size);
                 (activations, Some(before))
             }
         };
@@ -119,22 +119,11 @@ fn size(step: &Step) -> usize {
     step.network.wiring().neurons() * step.lanes
 }
 
-/// Slot `k` of a buffer of equal slots.
+/// Part `k` of a buffer of equal parts.
 pub(super) fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
     &buffer[k * size..][..size]
 }
 
 pub(super) fn slot_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
     &mut buffer[k * size..][..size]
-}
-
-/// Slots `a` and `b` (different) of a buffer: the first to write, the second to read.
-pub(super) fn two_slots(buffer: &mut [f32], a: usize, b: usize, size: usize) -> (&mut [f32], &[f32]) {
-    if a < b {
-        let (low, high) = buffer.split_at_mut(b * size);
-        (slot_mut(low, a, size), &high[..size])
-    } else {
-        let (low, high) = buffer.split_at_mut(a * size);
-        (&mut high[..size], slot(low, b, size))
-    }
 }

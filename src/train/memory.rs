@@ -145,9 +145,11 @@ mod tests {
         // and each of the four tiles its own
         assert_eq!(memory.gradients, 5 * 4 * parameters);
         assert_eq!(memory.transposed, 12 * (16_384 + 128) + 8 * (129 + 129));
-        assert_eq!(memory.states, 50 * 128 * 208 * 4);
+        // a cache line more a tile from one step to the next
+        let step = (128 * 208 + 4 * 16) * 4;
+        assert_eq!(memory.states, 50 * step);
         // rates of 2 steps; 2 slots of δ a tile, 3 in tiles of up to 32 lanes
-        assert_eq!(memory.rates, (2 + 2) * 128 * 208 * 4);
+        assert_eq!(memory.rates, 2 * 128 * 208 * 4 + 2 * step);
         assert_eq!(memory.batch, 4 * 50 * 208 * 4);
         assert_eq!(memory.evaluation, (1 + 2) * 128 * 208 * 4 + 208 * 4 + 4 * 50 * 208 * 4);
         assert_eq!(memory.data, 2 * 7000 * 50 * 4);

@@ -200,7 +200,9 @@ fn tiles_take_turns_where_segments_are_not_enough() {
     let case = Case::new([30, 10, 5], 0.4, 200, 6);
     let network = case.network();
     let wiring = network.wiring();
-    let apart = |slots: u64| (slots + 2 + 2) * 45 * (48 + 48 + 48 + 64) * 4;
+    // states and two δ, an odd number of cache lines from one to the next (3 · 45 in 48 lanes, 4 · 45 + 1 in 64); rates of two
+    // steps
+    let apart = |slots: u64| ((slots + 2) * (3 * 135 + 181) + 2 * (3 * 135 + 180)) * 64;
     let of = |room| Storage::within(wiring, 200, 6, room).unwrap();
     let [whole, half, least, turns] = [apart(6), apart(3), apart(3) - 1, apart(1)].map(of);
     assert_eq!((whole.in_turn, whole.segments.count(), whole.segments.twice()), (1, 1, 0));
