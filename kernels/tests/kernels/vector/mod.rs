@@ -1,44 +1,27 @@
-//! The products of one lane against plain f64 loops, on every instruction set of this machine.
-//!
-//! Bound: |got - want| ≤ c·eps·(k+1)·Σ|a||b| for sums of k products; exact on small integers. Outputs are poisoned with
-//! NaN before each call.
+//! One lane: by rows, with compressed columns, in slices, and by events.
+
+mod shapes;
 
 use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, Sliced};
 use daleian_kernels::{Event, EventProduct, ForwardVector, Recurrent, RowProduct, Rows, SlicedProduct};
 use daleian_kernels::{forward_vector, list_events};
 use proptest::prelude::*;
 
-const EPS: f64 = f32::EPSILON as f64;
+use crate::support::{EPS, Numbers, bits};
 
-/// A small generator of its own, so that the test does not depend on a library's stream.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        self.0 >> 33
-    }
-    fn below(&mut self, limit: usize) -> usize {
-        self.next() as usize % limit
-    }
-    fn fill(&mut self, len: usize, exact: bool) -> Aligned {
-        let number = |x: u64| if exact { (x % 9) as f32 - 4.0 } else { x as f32 / (1u64 << 30) as f32 - 1.0 };
-        (0..len).map(|_| number(self.next())).collect()
-    }
-    /// Rows with the numbers of entries in `lengths`, in turn.
-    fn pattern(&mut self, rows: usize, cols: usize, lengths: &[usize]) -> Pattern {
-        let (mut indptr, mut indices) = (vec![0], Vec::new());
-        for row in 0..rows {
-            let wanted = lengths[row % lengths.len()].min(cols);
-            let mut picked = std::collections::BTreeSet::new();
-            while picked.len() < wanted {
-                picked.insert(self.below(cols) as u32);
-            }
-            indices.extend(picked);
-            indptr.push(indices.len());
+/// Rows with the numbers of entries in `lengths`, in turn.
+fn with_lengths(numbers: &mut Numbers, rows: usize, cols: usize, lengths: &[usize]) -> Pattern {
+    let (mut indptr, mut indices) = (vec![0], Vec::new());
+    for row in 0..rows {
+        let wanted = lengths[row % lengths.len()].min(cols);
+        let mut picked = std::collections::BTreeSet::new();
+        while picked.len() < wanted {
+            picked.insert(numbers.below(cols) as u32);
         }
-        Pattern::new(rows, cols, indptr, indices).unwrap()
+        indices.extend(picked);
+        indptr.push(indices.len());
     }
+    Pattern::new(rows, cols, indptr, indices).unwrap()
 }
 
 struct Case {
@@ -55,8 +38,8 @@ impl Case {
     /// W of `rows` × `cols` with rows of `lengths` entries, U with one to five channels; a share `active` of the rates
     /// is not 0.
     fn new(numbers: &mut Numbers, (rows, cols): (usize, usize), lengths: &[usize], active: f64, exact: bool) -> Self {
-        let w = numbers.pattern(rows, cols, lengths);
-        let u = numbers.pattern(rows, 40, &[1, 0, 5, 40]);
+        let w = with_lengths(numbers, rows, cols, lengths);
+        let u = with_lengths(numbers, rows, 40, &[1, 0, 5, 40]);
         let (weights, input_weights) = (numbers.fill(w.nnz(), exact), numbers.fill(u.nnz(), exact));
         let mut rates = numbers.fill(cols, exact);
         for rate in rates.iter_mut() {
@@ -132,10 +115,6 @@ enum How {
 const WAYS: [How; 4] = [How::Plain, How::Compressed, How::Slices, How::Events];
 /// Lengths around every edge of the loops: none, short, one vector, four, and what is left over.
 const LENGTHS: [usize; 14] = [0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 100, 0, 200, 333];
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
-}
 
 #[test]
 fn every_way_agrees_with_f64() {
@@ -329,113 +308,5 @@ fn few_inputs_are_summed_as_one_by_one() {
                 assert_eq!(want.iter().filter(|x| x.is_nan()).count(), usize::from(last == f32::INFINITY && cols > 0));
             }
         }
-    }
-}
-
-mod contracts {
-    use super::*;
-
-    fn call(values: usize, states: usize, bias: usize, out: usize) {
-        let pattern = Pattern::dense(2, 3);
-        let product =
-            RowProduct { rows: Rows::Pattern(&pattern), values: &vec![0.0; values], states: &vec![0.0; states] };
-        let call = ForwardVector {
-            rows: &(0..2),
-            recurrent: Recurrent::Full(product),
-            input: None,
-            bias: &vec![0.0; bias],
-            activation: Activation::Identity,
-        };
-        forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut vec![0.0; out], None);
-    }
-
-    #[test]
-    fn the_right_shapes_are_right() {
-        call(6, 3, 2, 2);
-    }
-
-    #[test]
-    #[should_panic(expected = "one value an entry")]
-    fn values() {
-        call(5, 3, 2, 2);
-    }
-
-    #[test]
-    #[should_panic(expected = "one state a column")]
-    fn states() {
-        call(6, 4, 2, 2);
-    }
-
-    #[test]
-    #[should_panic(expected = "one bias a row")]
-    fn bias() {
-        call(6, 3, 1, 2);
-    }
-
-    #[test]
-    #[should_panic(expected = "one activation a row")]
-    fn activations() {
-        call(6, 3, 2, 3);
-    }
-
-    fn slices(rows: std::ops::Range<usize>, values: usize, states: usize) {
-        let matrix = Sliced::new(&Pattern::dense(4, 3), &vec![1.0; values], 2, &[0, 1, 4]);
-        assert_eq!((matrix.cols(), matrix.bounds()), (3, &[0, 1, 4][..]));
-        let recurrent = Recurrent::Slices(SlicedProduct { matrix: &matrix, states: &vec![2.0; states] });
-        let (bias, activation) = (&[0.5; 4][..], Activation::Identity);
-        let mut out = vec![f32::NAN; rows.len()];
-        let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-        forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut out, None);
-        assert_eq!(out, vec![6.5; rows.len()]);
-    }
-
-    #[test]
-    fn whole_blocks_are_right() {
-        [0..4, 0..1, 1..4, 1..1].into_iter().for_each(|rows| slices(rows, 12, 3));
-    }
-
-    #[test]
-    #[should_panic(expected = "are not whole blocks")]
-    fn whole_blocks() {
-        slices(0..2, 12, 3);
-    }
-
-    #[test]
-    #[should_panic(expected = "one value an entry")]
-    fn values_of_slices() {
-        slices(0..4, 11, 3);
-    }
-
-    #[test]
-    #[should_panic(expected = "one state a column")]
-    fn states_of_slices() {
-        slices(0..4, 12, 4);
-    }
-
-    fn events(rows: std::ops::Range<usize>, sums: usize, events: &[Event]) {
-        let pattern = Pattern::dense(2, 3);
-        let columns = Columns::new(&pattern, &[0.0; 6], 0..2);
-        let recurrent = Recurrent::Events(EventProduct { columns: &columns, events });
-        let (bias, activation) = (&[0.0; 2][..], Activation::Identity);
-        let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-        forward_vector(Isa::available()[0], &call, &mut vec![0.0; sums], &mut vec![0.0; rows.len()], None);
-    }
-
-    #[test]
-    #[should_panic(expected = "the rows of the columns")]
-    fn rows_of_the_columns() {
-        events(0..1, 2, &[]);
-    }
-
-    #[test]
-    #[should_panic(expected = "room for the sum of each row")]
-    fn sums_of_events() {
-        events(0..2, 1, &[]);
-    }
-
-    #[test]
-    #[should_panic(expected = "out of bounds")]
-    fn active_neurons() {
-        events(0..2, 2, &[Event { from: 3, rate: 1.0 }]);
     }
 }

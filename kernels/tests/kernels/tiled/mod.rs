@@ -1,48 +1,32 @@
-//! The tiled kernels against plain f64 loops, on every instruction set of this machine.
-//!
-//! Bound: |got - want| ≤ eps·(k+1)·Σ|a||b| for sums of k products; exact on small integers. Every output of a kernel
-//! lies between guards and must not touch them; that of the product is poisoned with NaN before each call.
+//! In tiles. Every output of a kernel lies between guards and must not touch them.
+
+mod carry;
+mod shapes;
 
 use std::fmt::Arguments;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use daleian_kernels::{Aligned, Isa, MAX_TILE, Outer, Pattern, Tiled, tiled_gradient, tiled_product};
-use proptest::prelude::*;
 
-const EPS: f64 = f32::EPSILON as f64;
-const LANES: [usize; 4] = [16, 32, 48, 64];
+use crate::support::{EPS, LANES, Numbers, bits};
+
 /// More than one pass whatever the lanes: a pass has at most four.
 const STEPS: usize = 5;
 
-/// A small generator of its own, so that the test does not depend on a library's stream.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        self.0 >> 33
-    }
-    /// -4..=4 if `exact`, else in [-1, 1).
-    fn fill(&mut self, len: usize, exact: bool) -> Aligned {
-        let number = |x: u64| if exact { (x % 9) as f32 - 4.0 } else { x as f32 / (1u64 << 30) as f32 - 1.0 };
-        (0..len).map(|_| number(self.next())).collect()
-    }
-    /// The segment of row i in tile t has i + t + 1 entries, modulo as many as there can be; row 3 and tile 2 are empty.
-    fn pattern(&mut self, rows: usize, cols: usize, width: usize) -> Pattern {
-        let mut wanted = 0;
-        pattern_of(rows, cols, |row, col| {
-            let tile = col / width;
-            let left = ((tile + 1) * width).min(cols) - col;
-            if col % width == 0 {
-                wanted = if row == 3 || tile == 2 { 0 } else { (row + tile + 1) % (left + 1) };
-            }
-            // so many of the columns that are left, each as likely
-            let taken = (self.next() as usize % left) < wanted;
-            wanted -= usize::from(taken);
-            taken
-        })
-    }
+/// The segment of row i in tile t has i + t + 1 entries, modulo as many as there can be; row 3 and tile 2 are empty.
+fn segmented(numbers: &mut Numbers, rows: usize, cols: usize, width: usize) -> Pattern {
+    let mut wanted = 0;
+    pattern_of(rows, cols, |row, col| {
+        let tile = col / width;
+        let left = ((tile + 1) * width).min(cols) - col;
+        if col % width == 0 {
+            wanted = if row == 3 || tile == 2 { 0 } else { (row + tile + 1) % (left + 1) };
+        }
+        // so many of the columns that are left, each as likely
+        let taken = (numbers.next() as usize % left) < wanted;
+        wanted -= usize::from(taken);
+        taken
+    })
 }
 
 fn pattern_of(rows: usize, cols: usize, mut has: impl FnMut(usize, usize) -> bool) -> Pattern {
@@ -89,7 +73,7 @@ struct Case {
 
 impl Case {
     fn new((rows, cols, width, bounds): Shape, lanes: usize, exact: bool) -> Self {
-        Self::of(Numbers(1).pattern(rows, cols, width), width, bounds, lanes, exact)
+        Self::of(segmented(&mut Numbers(1), rows, cols, width), width, bounds, lanes, exact)
     }
     fn of(pattern: Pattern, width: usize, bounds: &[usize], lanes: usize, exact: bool) -> Self {
         let mut numbers = Numbers(2);
@@ -210,15 +194,11 @@ fn gradient(isa: Isa, lanes: usize, tiled: &Tiled, rows: Range<usize>, steps: &[
     guarded(start, |out| tiled_gradient(isa, &rows, lanes, tiled, steps, out))
 }
 
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
-}
-
 /// The other tests rest on it: each loop over a segment has a tail, and each must have been taken.
 #[test]
 fn segments_of_every_length_occur() {
     let (rows, cols, width, _) = LONG;
-    let pattern = Numbers(1).pattern(rows, cols, width);
+    let pattern = segmented(&mut Numbers(1), rows, cols, width);
     let of_row = |row| pattern.row(row).chunk_by(|&a, &b| a as usize / width == b as usize / width);
     let mut lengths: Vec<usize> = (0..rows).flat_map(of_row).map(<[u32]>::len).collect();
     lengths.sort_unstable();
@@ -227,7 +207,7 @@ fn segments_of_every_length_occur() {
     let used = |tile| pattern.indices().iter().any(|&col| col as usize / width == tile);
     assert_eq!((pattern.row(3).len(), [0, 1, 2, 3].map(used)), (0, [true, true, false, true]));
     let (rows, cols, width, _) = MANY;
-    let pattern = Numbers(1).pattern(rows, cols, width);
+    let pattern = segmented(&mut Numbers(1), rows, cols, width);
     for len in 1..=width {
         let of_len = |&row: &usize| pattern.row(row).iter().filter(|&&col| (col as usize) < width).count() == len;
         // three at once at most, and some left over
@@ -326,130 +306,4 @@ fn nan_reaches_the_rows_and_entries_of_its_column_alone() {
             }
         }
     }
-}
-
-/// A pattern, a width, and bounds of blocks of its rows and of its columns; any of them may be empty.
-fn cut_patterns() -> impl Strategy<Value = (Pattern, usize, [Vec<usize>; 2])> {
-    let cells = |(rows, cols)| (Just((rows, cols)), prop::collection::vec(prop::bool::weighted(0.4), rows * cols));
-    let cuts = prop::collection::vec(prop::bool::weighted(0.3), 40);
-    let parts = ((0..20usize, 0..40usize).prop_flat_map(cells), 1..45usize, cuts);
-    parts.prop_map(|(((rows, cols), cells), width, cuts)| {
-        let pattern = pattern_of(rows, cols, |row, col| cells[row * cols + col]);
-        let bounds = |n: usize| (0..=n).filter(|&at| at == 0 || at == n || cuts[at]).collect();
-        (pattern, width, [rows, cols].map(bounds))
-    })
-}
-
-proptest! {
-    #[test]
-    fn carried_there_and_back_is_the_original((pattern, width, [bounds, _]) in cut_patterns()) {
-        let values: Vec<f32> = (0..pattern.nnz()).map(|entry| entry as f32).collect();
-        let tiled = Tiled::new(&pattern, width, &bounds);
-        prop_assert_eq!(carried_back(&tiled, &carried(&tiled, &values)), values);
-    }
-
-    #[test]
-    fn carried_from_the_transposed_is_carried_from_the_pattern((pattern, width, [_, bounds]) in cut_patterns()) {
-        let values: Vec<f32> = (0..pattern.nnz()).map(|entry| entry as f32).collect();
-        let find = |row: usize, col: usize| {
-            pattern.row(row).binary_search(&(col as u32)).ok().map(|k| pattern.entries(row).start + k)
-        };
-        let transposed = pattern_of(pattern.cols(), pattern.rows(), |row, col| find(col, row).is_some());
-        let by_column = (0..pattern.cols()).flat_map(|col| (0..pattern.rows()).filter_map(move |row| find(row, col)));
-        let by_column: Vec<f32> = by_column.map(|entry| values[entry]).collect();
-        let from_pattern = Tiled::new(&transposed, width, &bounds);
-        let in_blocks = carried(&from_pattern, &by_column);
-
-        let tiled = Tiled::transposed(&pattern, width, &bounds);
-        let mut in_tiles = vec![f32::NAN; tiled.nnz()];
-        let mut scratch = vec![u32::MAX; tiled.carry_scratch()];
-        for tile in 0..tiled.tiles() {
-            let out = &mut in_tiles[tiled.entries_of_tile(tile)];
-            tiled.carry_transposed(tile, &pattern, &values, out, &mut scratch);
-        }
-        // the same parts, tile by tile
-        let mut want = vec![Vec::new(); tiled.tiles()];
-        let mut rest = &in_blocks[..];
-        for (block, tile) in (0..tiled.blocks()).flat_map(|block| (0..tiled.tiles()).map(move |tile| (block, tile))) {
-            let columns = &transposed.indices()[from_pattern.entries(block)];
-            let len = columns.iter().filter(|&&col| col as usize / width == tile).count();
-            want[tile].extend_from_slice(rest.split_off(..len).unwrap());
-        }
-        prop_assert_eq!(&in_tiles, &want.concat());
-
-        // and whole or block by block, the product takes one as it takes the other
-        let (isa, states) = (Isa::available()[0], Numbers(3).fill(tiled.cols() * 16, false));
-        let y = product(isa, 16, &from_pattern, 0..tiled.rows(), &in_blocks, &states);
-        prop_assert!(y.iter().all(|y| y.is_finite()));
-        prop_assert_eq!(bits(&y), bits(&product(isa, 16, &tiled, 0..tiled.rows(), &in_tiles, &states)));
-        let blocks = bounds.windows(2).flat_map(|rows| product(isa, 16, &tiled, rows[0]..rows[1], &in_tiles, &states));
-        prop_assert_eq!(bits(&y), bits(&blocks.collect::<Vec<_>>()));
-    }
-}
-
-/// Asserts that `call` panics with these words.
-fn refuses(words: &str, call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err(words);
-    let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    assert!(said.is_some_and(|said| said.contains(words)), "{said:?} does not say: {words}");
-}
-
-/// A dense 4 by 5 matrix in blocks of 1 and 3 rows: the second has 15 of the 20 entries.
-#[test]
-#[expect(clippy::reversed_empty_ranges, reason = "bad input on purpose")]
-fn wrong_shapes_stop_at_the_door() {
-    let isa = Isa::available()[0];
-    let (pattern, x) = (Pattern::dense(4, 5), [0.0; 128]);
-    let tiled = Tiled::new(&pattern, 2, &[0, 1, 4]);
-    let product = |lanes: usize, rows: Range<usize>, values: usize, states: usize, out: usize| {
-        tiled_product(isa, lanes, &tiled, &rows, &x[..values], &x[..states], &mut vec![0.0; out]);
-    };
-    let gradient = |lanes: usize, rows: Range<usize>, delta: usize, states: usize, out: usize| {
-        // the second step is the one that may be wrong
-        let steps = [Outer { delta: &x[..64], states: &x[..80] }, Outer { delta: &x[..delta], states: &x[..states] }];
-        tiled_gradient(isa, &rows, lanes, &tiled, &steps, &mut vec![0.0; out]);
-    };
-    product(16, 1..4, 20, 80, 48);
-    gradient(16, 1..4, 64, 80, 15);
-    for lanes in [0, 8, 20, 80] {
-        refuses(&format!("{lanes} lanes: a tile has"), || product(lanes, 1..4, 20, 80, 48));
-        refuses(&format!("{lanes} lanes: a tile has"), || gradient(lanes, 1..4, 64, 80, 15));
-    }
-    for rows in [0..2, 2..4, 1..5, 4..1] {
-        let words = format!("rows {rows:?} are not whole blocks");
-        refuses(&words, || product(16, rows.clone(), 20, 80, rows.len() * 16));
-        refuses(&words, || gradient(16, rows.clone(), 64, 80, rows.len() * 5));
-    }
-    for wrong in [-15, -1, 1] {
-        let off = |right: usize| right.wrapping_add_signed(wrong);
-        refuses("one value an entry", || product(16, 1..4, off(20), 80, 48));
-        refuses("states are [cols, lanes]", || product(16, 1..4, 20, off(80), 48));
-        refuses("the output is [rows, lanes]", || product(16, 1..4, 20, 80, off(48)));
-        refuses("delta is [rows, lanes]", || gradient(16, 1..4, off(64), 80, 15));
-        refuses("states are [cols, lanes]", || gradient(16, 1..4, 64, off(80), 15));
-        refuses("one gradient an entry of the rows", || gradient(16, 1..4, 64, 80, off(15)));
-    }
-
-    for (values, out) in [(15, 15), (21, 15), (20, 14), (20, 20)] {
-        let (x, out) = (&x[..values], &mut vec![0.0; out][..]);
-        refuses("one value an entry", || tiled.carry(1, x, out));
-        refuses("one value an entry", || tiled.carry_back(1, x, out));
-    }
-    // tile 1 of the transposed has 8 entries
-    let original = Pattern::dense(5, 4);
-    let back = Tiled::transposed(&original, 2, &[0, 1, 4]);
-    let transposed = |tiled: &Tiled, from: &Pattern, [values, out, scratch]: [usize; 3]| {
-        tiled.carry_transposed(1, from, &x[..values], &mut vec![0.0; out], &mut vec![0; scratch]);
-    };
-    // two columns a tile, blocks of one row and of three
-    transposed(&back, &original, [20, 8, 8]);
-    for lens in [[8, 8, 8], [21, 8, 8], [20, 7, 8], [20, 20, 8]] {
-        refuses("one value an entry", || transposed(&back, &original, lens));
-    }
-    refuses("scratch for the columns", || transposed(&back, &original, [20, 8, 7]));
-    refuses("the transposed of", || transposed(&back, &pattern, [20, 8, 8]));
-    refuses("made transposed", || transposed(&tiled, &original, [20, 8, 8]));
-    // the entries of a block lie scattered there: their gradient would be written beside the output
-    let step = Outer { delta: &x[..64], states: &x[..80] };
-    refuses("", || tiled_gradient(isa, &(0..1), 16, &back, &[step], &mut [0.0; 64][..5]));
 }
