@@ -3,6 +3,7 @@
 mod checkpoint;
 mod config;
 mod difference;
+mod evaluation;
 mod figures;
 mod finished;
 mod gradient_file;
@@ -18,6 +19,7 @@ mod trainer;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+pub use evaluation::{Evaluation, Running, Summary, check_shapes, fill};
 pub use figures::first_trials;
 pub use finished::{Finished, finished, metrics_of};
 pub use gradient_file::save_gradient;
@@ -27,4 +29,4 @@ pub use metrics::Row;
 pub use run::{Ending, Event, Report, Run, names};
 pub use setup::Resources;
 pub use start::{Moments, Start};
-pub use trainer::{Evaluation, Position, Running, Summary, TrainSettings, Trainer, check_shapes, fill};
+pub use trainer::{Position, TrainSettings, Trainer};
