@@ -6,18 +6,21 @@
 //! each is that of the rounded polynomial in exact arithmetic. Over all inputs the errors reach 0.90 ulp
 //! (exp), 1.94 (tanh), 1.65 (sigmoid) and 1.80 (softplus) with fused multiply-add; 1.17, 1.97, 1.98 and 1.91 without.
 
+use std::f32::consts::LOG2_E;
+
 use crate::blocks::{Blocks, Walk, load, store};
 use crate::isa::Isa;
-use crate::simd::Simd;
+use crate::simd::{EXPONENT_ORIGIN, Simd};
 
-/// Adding and taking away 1.5·2^23 rounds to the nearest integer, ties to even.
-const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts; the first has 15 bits, so that its product with an integer below 2^9 is exact.
 const LN2_HIGH: f32 = 0.693_145_75;
 const LN2_LOW: f32 = 1.428_606_8e-6;
 
 /// (expm1(r) - r) / r² on |r| ≤ ln 2 / 2 to degree 4; the error of exp(r) is below 3.2e-9 of its value (0.06 ulp).
 const EXP: [f32; 5] = [0.499_999_94, 0.166_665_23, 0.041_668_292, 0.008_368_533, 0.001_381_831];
+
+/// The same in r / 2, twice as large: for half of expm1(r). A power of two more or less rounds nothing.
+const HALF_EXP: [f32; 5] = [2.0 * EXP[0], 4.0 * EXP[1], 8.0 * EXP[2], 16.0 * EXP[3], 32.0 * EXP[4]];
 
 /// (ln(1 + e) - e) / e² on 0 ≤ e ≤ 1 to degree 8 in e - 0.59375; the error of ln(1 + e) is below 5.7e-9 of its value
 /// (0.1 ulp). Powers of e itself would do too, but their alternating sum rounds worse towards e = 1.
@@ -43,13 +46,15 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) ->
     sum
 }
 
-/// `(k, r)` with `y = k ln 2 + r`, for |y| below 128.
+/// `(2^k, k, r)` with `y = k ln 2 + r`, for |y| below 128; `2^k` only where that is a normal number.
 #[inline(always)]
-fn reduce<S: Simd>(s: S, y: S::V) -> (S::V, S::V) {
-    let rounder = s.splat(ROUNDER);
-    let k = s.sub(s.mul_add(y, s.splat(std::f32::consts::LOG2_E), rounder), rounder);
+fn reduce<S: Simd>(s: S, y: S::V) -> (S::V, S::V, S::V) {
+    // the sum is rounded to an integer, which adding and taking away leaves
+    let origin = s.splat(EXPONENT_ORIGIN);
+    let sum = s.mul_add(y, s.splat(LOG2_E), origin);
+    let k = s.sub(sum, origin);
     let r = s.neg_mul_add(k, s.splat(LN2_HIGH), y);
-    (k, s.neg_mul_add(k, s.splat(LN2_LOW), r))
+    (s.exp2_of_sum(sum), k, s.neg_mul_add(k, s.splat(LN2_LOW), r))
 }
 
 /// exp(r) for a reduced `r`.
@@ -63,22 +68,16 @@ fn exp_reduced<S: Simd>(s: S, r: S::V) -> S::V {
 #[inline(always)]
 fn exp_negative<S: Simd>(s: S, y: S::V) -> S::V {
     // exp(-104) is less than half of the smallest number
-    let (k, r) = reduce(s, s.max(y, s.splat(-104.0)));
+    let (_, k, r) = reduce(s, s.max(y, s.splat(-104.0)));
     s.scale(exp_reduced(s, r), k)
-}
-
-/// `(2^k, expm1(r))` for y ≤ 0: exp(y) = 2^k + 2^k expm1(r).
-#[inline(always)]
-fn expm1_parts<S: Simd>(s: S, y: S::V) -> (S::V, S::V) {
-    // at -20 and below exp(y) is lost beside 1
-    let (k, r) = reduce(s, s.max(y, s.splat(-20.0)));
-    (s.exp2_integer(k), s.mul_add(polynomial(s, r, EXP), s.mul(r, r), r))
 }
 
 /// exp(y) - 1 for y ≤ 0.
 #[inline(always)]
 pub(crate) fn expm1_negative<S: Simd>(s: S, y: S::V) -> S::V {
-    let (power, expm1) = expm1_parts(s, y);
+    // at -20 and below exp(y) is lost beside 1
+    let (power, _, r) = reduce(s, s.max(y, s.splat(-20.0)));
+    let expm1 = s.mul_add(polynomial(s, r, EXP), s.mul(r, r), r);
     // 2^k - 1 is exact; for k = 0 the result is expm1(r) itself
     s.mul_add(power, expm1, s.sub(power, s.splat(1.0)))
 }
@@ -87,7 +86,7 @@ pub(crate) fn expm1_negative<S: Simd>(s: S, y: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn exp_lanes<S: Simd>(s: S, x: S::V) -> S::V {
     // exp(89) is over the largest number
-    let (k, r) = reduce(s, s.min(s.max(x, s.splat(-104.0)), s.splat(89.0)));
+    let (_, k, r) = reduce(s, s.min(s.max(x, s.splat(-104.0)), s.splat(89.0)));
     let up = s.min(s.max(k, s.splat(0.0)), s.splat(127.0));
     s.mul(s.scale(exp_reduced(s, r), s.sub(k, up)), s.exp2_integer(up))
 }
@@ -95,12 +94,19 @@ pub(crate) fn exp_lanes<S: Simd>(s: S, x: S::V) -> S::V {
 /// tanh(x) = sign(x) · (1 - e) / (1 + e), e = exp(-2|x|).
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
-    let one = s.splat(1.0);
-    let y = s.neg_abs(x);
-    let (power, expm1) = expm1_parts(s, s.add(y, y));
+    // -2|x| = k ln 2 + r as in `reduce`, but with r / 2 in the place of r: no operation for twice |x|. At -20 and below e is lost
+    // beside 1
+    let y = s.max(s.neg_abs(x), s.splat(-10.0));
+    let origin = s.splat(EXPONENT_ORIGIN + 1.0);
+    let sum = s.mul_add(y, s.splat(2.0 * LOG2_E), origin);
+    let k = s.sub(sum, origin);
+    let r = s.neg_mul_add(k, s.splat(0.5 * LN2_LOW), s.neg_mul_add(k, s.splat(0.5 * LN2_HIGH), y));
+    // 2^(k+1) and expm1(r) / 2
+    let (power, expm1) = (s.exp2_of_sum(sum), s.mul_add(polynomial(s, r, HALF_EXP), s.mul(r, r), r));
     // both sums straight from the parts: 2 + (e - 1) would round twice, which costs 2 ulp their margin
-    let minus = s.mul_add(power, expm1, s.sub(power, one));
-    let plus = s.mul_add(power, expm1, s.add(power, one));
+    let half = s.splat(0.5);
+    let minus = s.mul_add(power, expm1, s.mul_add(power, half, s.splat(-1.0)));
+    let plus = s.mul_add(power, expm1, s.mul_add(power, half, s.splat(1.0)));
     s.copy_sign(s.div(minus, plus), x)
 }
 

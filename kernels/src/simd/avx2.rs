@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
+use super::{Halves, Kernel, Simd};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,10 +160,7 @@ impl Simd for Avx2 {
             _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
             _mm256_and_ps(_mm256_set1_ps(-0.0), b),
         );
-        exp2_integer(k) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(_mm256_add_ps(
-            k,
-            _mm256_set1_ps(EXPONENT_ORIGIN),
-        ))));
+        exp2_of_sum(sum) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(sum)));
     }
 
     #[inline(always)]

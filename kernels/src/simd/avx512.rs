@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::avx2::Avx2;
-use super::{EXPONENT_ORIGIN, Kernel, Simd};
+use super::{Kernel, Simd};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -195,10 +195,7 @@ impl Simd for Avx512 {
             _mm512_andnot_ps(_mm512_set1_ps(-0.0), a),
             _mm512_and_ps(_mm512_set1_ps(-0.0), b),
         );
-        exp2_integer(k) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(_mm512_add_ps(
-            k,
-            _mm512_set1_ps(EXPONENT_ORIGIN),
-        ))));
+        exp2_of_sum(sum) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(sum)));
         scale(a, k) = _mm512_scalef_ps(a, k);
     }
 

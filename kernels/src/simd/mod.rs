@@ -14,9 +14,9 @@ mod tests;
 /// Lanes in a vector, and the unit to which batches are padded.
 pub const WIDTH: usize = 16;
 
-/// What `Simd::exp2_integer` adds to `k`, so that the biased exponent `k + 127` stands in the lowest bits of the sum:
-/// 1.5·2^23 leaves no room for a fraction.
-const EXPONENT_ORIGIN: f32 = 12_582_912.0 + 127.0;
+/// What added to an integer `k` leaves the biased exponent of 2^k, `k + 127`, in the lowest bits of the sum: 1.5·2^23 leaves no
+/// room for a fraction, so that a sum that is not an integer is rounded to the nearest.
+pub(crate) const EXPONENT_ORIGIN: f32 = 12_582_912.0 + 127.0;
 
 /// Work that is written once and compiled for each instruction set.
 pub(crate) trait Kernel {
@@ -104,7 +104,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The magnitude of `a` with the sign of `b`.
     fn copy_sign(self, a: Self::V, b: Self::V) -> Self::V;
     /// `2^k` for integral `k` in -126..=127; for NaN, any number.
-    fn exp2_integer(self, k: Self::V) -> Self::V;
+    #[inline(always)]
+    fn exp2_integer(self, k: Self::V) -> Self::V {
+        self.exp2_of_sum(self.add(k, self.splat(EXPONENT_ORIGIN)))
+    }
+    /// `2^k` for the sum of `k` and [`EXPONENT_ORIGIN`], `k` in -126..=127; for NaN, any number.
+    fn exp2_of_sum(self, sum: Self::V) -> Self::V;
     /// `a * 2^k`, rounded once even where it is subnormal, for `a` in [0.5, 2) or NaN and integral `k` in -150..=62.
     #[inline(always)]
     fn scale(self, a: Self::V, k: Self::V) -> Self::V {

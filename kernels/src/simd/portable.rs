@@ -3,7 +3,7 @@
 
 use wide::{f32x8, f32x16, i32x16};
 
-use super::{EXPONENT_ORIGIN, Halves, Kernel, Simd};
+use super::{Halves, Kernel, Simd};
 
 /// The portable path needs no proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,8 +128,8 @@ impl Simd for Portable {
         float((bits(a) & i32x16::splat(i32::MAX)) | (bits(b) & i32x16::splat(i32::MIN)))
     }
     #[inline(always)]
-    fn exp2_integer(self, k: f32x16) -> f32x16 {
-        float(bits(k + f32x16::splat(EXPONENT_ORIGIN)) << 23)
+    fn exp2_of_sum(self, sum: f32x16) -> f32x16 {
+        float(bits(sum) << 23)
     }
     #[inline(always)]
     fn gt(self, a: f32x16, b: f32x16) -> f32x16 {
