@@ -12,6 +12,8 @@ use crate::blocks::{Blocks, Walk, load, store};
 use crate::isa::Isa;
 use crate::simd::{EXPONENT_ORIGIN, Simd};
 
+/// Adding and taking away 1.5·2^23 rounds to the nearest integer, ties to even.
+const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts; the first has 15 bits, so that its product with an integer below 2^9 is exact.
 const LN2_HIGH: f32 = 0.693_145_75;
 const LN2_LOW: f32 = 1.428_606_8e-6;
@@ -46,15 +48,13 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) ->
     sum
 }
 
-/// `(2^k, k, r)` with `y = k ln 2 + r`, for |y| below 128; `2^k` only where that is a normal number.
+/// `(k, r)` with `y = k ln 2 + r`, for |y| below 128.
 #[inline(always)]
-fn reduce<S: Simd>(s: S, y: S::V) -> (S::V, S::V, S::V) {
-    // the sum is rounded to an integer, which adding and taking away leaves
-    let origin = s.splat(EXPONENT_ORIGIN);
-    let sum = s.mul_add(y, s.splat(LOG2_E), origin);
-    let k = s.sub(sum, origin);
+fn reduce<S: Simd>(s: S, y: S::V) -> (S::V, S::V) {
+    let rounder = s.splat(ROUNDER);
+    let k = s.sub(s.mul_add(y, s.splat(LOG2_E), rounder), rounder);
     let r = s.neg_mul_add(k, s.splat(LN2_HIGH), y);
-    (s.exp2_of_sum(sum), k, s.neg_mul_add(k, s.splat(LN2_LOW), r))
+    (k, s.neg_mul_add(k, s.splat(LN2_LOW), r))
 }
 
 /// exp(r) for a reduced `r`.
@@ -68,7 +68,7 @@ fn exp_reduced<S: Simd>(s: S, r: S::V) -> S::V {
 #[inline(always)]
 fn exp_negative<S: Simd>(s: S, y: S::V) -> S::V {
     // exp(-104) is less than half of the smallest number
-    let (_, k, r) = reduce(s, s.max(y, s.splat(-104.0)));
+    let (k, r) = reduce(s, s.max(y, s.splat(-104.0)));
     s.scale(exp_reduced(s, r), k)
 }
 
@@ -76,8 +76,8 @@ fn exp_negative<S: Simd>(s: S, y: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn expm1_negative<S: Simd>(s: S, y: S::V) -> S::V {
     // at -20 and below exp(y) is lost beside 1
-    let (power, _, r) = reduce(s, s.max(y, s.splat(-20.0)));
-    let expm1 = s.mul_add(polynomial(s, r, EXP), s.mul(r, r), r);
+    let (k, r) = reduce(s, s.max(y, s.splat(-20.0)));
+    let (power, expm1) = (s.exp2_integer(k), s.mul_add(polynomial(s, r, EXP), s.mul(r, r), r));
     // 2^k - 1 is exact; for k = 0 the result is expm1(r) itself
     s.mul_add(power, expm1, s.sub(power, s.splat(1.0)))
 }
@@ -86,7 +86,7 @@ pub(crate) fn expm1_negative<S: Simd>(s: S, y: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn exp_lanes<S: Simd>(s: S, x: S::V) -> S::V {
     // exp(89) is over the largest number
-    let (_, k, r) = reduce(s, s.min(s.max(x, s.splat(-104.0)), s.splat(89.0)));
+    let (k, r) = reduce(s, s.min(s.max(x, s.splat(-104.0)), s.splat(89.0)));
     let up = s.min(s.max(k, s.splat(0.0)), s.splat(127.0));
     s.mul(s.scale(exp_reduced(s, r), s.sub(k, up)), s.exp2_integer(up))
 }
@@ -94,19 +94,19 @@ pub(crate) fn exp_lanes<S: Simd>(s: S, x: S::V) -> S::V {
 /// tanh(x) = sign(x) · (1 - e) / (1 + e), e = exp(-2|x|).
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
-    // -2|x| = k ln 2 + r as in `reduce`, but with r / 2 in the place of r: no operation for twice |x|. At -20 and below e is lost
-    // beside 1
+    // -2|x| = k ln 2 + r as in `reduce`, but halved, so that no operation doubles |x|; from |x| = 10 on e is lost beside 1
     let y = s.max(s.neg_abs(x), s.splat(-10.0));
     let origin = s.splat(EXPONENT_ORIGIN + 1.0);
     let sum = s.mul_add(y, s.splat(2.0 * LOG2_E), origin);
     let k = s.sub(sum, origin);
-    let r = s.neg_mul_add(k, s.splat(0.5 * LN2_LOW), s.neg_mul_add(k, s.splat(0.5 * LN2_HIGH), y));
-    // 2^(k+1) and expm1(r) / 2
-    let (power, expm1) = (s.exp2_of_sum(sum), s.mul_add(polynomial(s, r, HALF_EXP), s.mul(r, r), r));
+    let half_r = s.neg_mul_add(k, s.splat(0.5 * LN2_LOW), s.neg_mul_add(k, s.splat(0.5 * LN2_HIGH), y));
+    let half_expm1 = s.mul_add(polynomial(s, half_r, HALF_EXP), s.mul(half_r, half_r), half_r);
+    // 2^(k+1)
+    let twice = s.exp2_of_sum(sum);
     // both sums straight from the parts: 2 + (e - 1) would round twice, which costs 2 ulp their margin
     let half = s.splat(0.5);
-    let minus = s.mul_add(power, expm1, s.mul_add(power, half, s.splat(-1.0)));
-    let plus = s.mul_add(power, expm1, s.mul_add(power, half, s.splat(1.0)));
+    let minus = s.mul_add(twice, half_expm1, s.mul_add(twice, half, s.splat(-1.0)));
+    let plus = s.mul_add(twice, half_expm1, s.mul_add(twice, half, s.splat(1.0)));
     s.copy_sign(s.div(minus, plus), x)
 }
 

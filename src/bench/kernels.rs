@@ -43,11 +43,12 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let steps = steps_per_pass(layout.columns(n), lanes);
     let numbers = |count, index| Aligned::from(random(count, index));
     let weights = numbers(pattern.nnz(), 0);
-    // and as far apart as training has them
-    let (size, apart) = (n * lanes, stride((n * lanes) as u64) as usize);
-    let [states, deltas] = [2, 10].map(|index| numbers(steps * apart, index));
-    let pairs: Vec<Outer> = (0..steps * apart)
-        .step_by(apart)
+    // time steps one stride after the other, as training has them too
+    let size = n * lanes;
+    let stride = stride(size as u64) as usize;
+    let [states, deltas] = [2, 10].map(|index| numbers(steps * stride, index));
+    let pairs: Vec<Outer> = (0..steps * stride)
+        .step_by(stride)
         .map(|at| Outer { delta: &deltas[at..][..size], states: &states[at..][..size] })
         .collect();
     let (states, deltas) = (&states[..size], &deltas[..size]);

@@ -1,4 +1,4 @@
-//! What neurons do at several time steps, in one buffer.
+//! States or δ of several time steps in one buffer.
 
 use daleian_kernels::{Aligned, WIDTH};
 
@@ -11,13 +11,13 @@ pub(crate) fn stride(size: u64) -> u64 {
     (size.div_ceil(WIDTH as u64) | 1).saturating_mul(WIDTH as u64)
 }
 
-/// A buffer of time steps, each [stride] apart. How many elements one has is said with each call, as tiles of several widths
+/// A buffer of time steps, one [stride] after the other. How many elements one has is said with each call, as tiles of several widths
 /// pass through the same memory.
 #[derive(Debug)]
 pub(super) struct Slots(Aligned);
 
 impl Slots {
-    /// As many zeros.
+    /// A buffer of so many elements, all 0.
     pub fn zeros(elements: usize) -> Self {
         Self(Aligned::zeros(elements))
     }

@@ -1,10 +1,11 @@
 //! Which states a training step keeps, and which it computes twice to need less memory.
 //!
-//! The states of T steps take T slots of neurons · lanes · 4 bytes. With fewer slots M, time is cut into segments. The
-//! states of the last stay from the forward pass; of the others the forward pass keeps the rates before them alone (of
-//! the first not even that: it starts from rest), and the backward pass computes their states a second time, one
-//! segment at a time. What a segment restarted from is of no use to those before it, so they have that slot too. With
-//! k such restarts the last two segments have L = M - k slots each, those before L + 1, L + 2, ... M, and
+//! The states of T steps take T slots of neurons · lanes · 4 bytes (and a cache line, where their number is even). With
+//! fewer slots M, time is cut into segments. The states of the last stay from the forward pass; of the others the forward
+//! pass keeps the rates before them alone (of the first not even that: it starts from rest), and the backward pass
+//! computes their states a second time, one segment at a time. What a segment restarted from is of no use to those before
+//! it, so they have that slot too. With k such restarts the last two segments have L = M - k slots each, those before
+//! L + 1, L + 2, ... M, and
 //!
 //!   T ≤ (k + 2) L + k (k + 1) / 2,    steps computed twice: T - L.
 //!

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
-use super::workspace::{Workspace, slot, slot_mut};
+use super::workspace::{Workspace, part, part_mut};
 use crate::network::step::{Backward, Direction, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
 use crate::sparse::{Partition, Tiles};
@@ -166,9 +166,9 @@ impl Tile {
         let waits = segments.is_some_and(|segments| segments.count() == 1);
         for t in 0..context.steps {
             let step = context.step(self.lanes.stored, tiles);
-            let activations = workspace.forward(&step, segments, t, slot(&self.input, t, inputs));
+            let activations = workspace.forward(&step, segments, t, part(&self.input, t, inputs));
             if !waits {
-                step.readout(activations, slot_mut(&mut self.output, t, outputs));
+                step.readout(activations, part_mut(&mut self.output, t, outputs));
             }
             if context.scales.sum_rates {
                 self.totals.rates += squares(activations, self.lanes, wiring.rectified());
@@ -199,7 +199,7 @@ impl Tile {
         let size = wiring.outputs() * self.lanes.stored;
         let (output, training) = (&mut self.output, self.training);
         let mut derive = |t: usize, loss: &mut dyn FnMut(&mut [f32])| {
-            let y = slot_mut(output, t, size);
+            let y = part_mut(output, t, size);
             if training {
                 return loss(y);
             }
@@ -211,7 +211,7 @@ impl Tile {
         match &mut self.target {
             Target::Series { values, mask } => {
                 for t in 0..context.steps {
-                    let (values, mask) = (slot(values, t, size), slot(mask, t, size));
+                    let (values, mask) = (part(values, t, size), part(mask, t, size));
                     derive(t, &mut |y| {
                         sum += squared_error(y, values, mask, context.scales.loss, wiring.readout_activation());
                     });
@@ -261,7 +261,7 @@ impl Tile {
             let step = context.step(lanes, None);
             for t in (first..context.steps).rev() {
                 let states = workspace.states.get(t, size);
-                step.add_readout_gradients(slot(&self.output, t, outputs), states, gradients);
+                step.add_readout_gradients(part(&self.output, t, outputs), states, gradients);
             }
         }
         for k in (0..segments.count()).rev() {
@@ -273,7 +273,7 @@ impl Tile {
                 hold.turn(Direction::Forward, context.network);
                 for t in segment.clone() {
                     let step = context.step(lanes, hold.get().tiles());
-                    workspace.forward_again(&step, segments, k, t, slot(&self.input, t, inputs));
+                    workspace.forward_again(&step, segments, k, t, part(&self.input, t, inputs));
                 }
             }
             hold.turn(Direction::Backward, context.network);
@@ -282,7 +282,7 @@ impl Tile {
                 let step = context.step(lanes, backward.tiles());
                 let rows = context.rows(context.plan.backward.as_ref(), backward.backward_tiles());
                 let last = t + 1 == context.steps;
-                let dy = (every_step || last).then(|| slot(&self.output, t, outputs));
+                let dy = (every_step || last).then(|| part(&self.output, t, outputs));
                 let states = workspace.states.get_mut(t - segment.start, size);
                 if let Some(dy) = dy.filter(|_| !whole) {
                     step.add_readout_gradients(dy, states, gradients);
@@ -306,7 +306,7 @@ impl Tile {
                     });
                     let with_input: [Outer; MOST_STEPS] = array::from_fn(|k| {
                         let k = (t + 1 + k).min(flushed - 1);
-                        Outer { delta: workspace.delta.get(k % slots, size), states: slot(&self.input, k, inputs) }
+                        Outer { delta: workspace.delta.get(k % slots, size), states: part(&self.input, k, inputs) }
                     });
                     let count = flushed - (t + 1);
                     step.add_gradients(&pairs[..count], &with_input[..count], gradients);
@@ -318,7 +318,7 @@ impl Tile {
             return;
         }
         let step = context.step(lanes, hold.get().tiles());
-        let first = [Outer { delta: workspace.delta.get(0, size), states: slot(&self.input, 0, inputs) }];
+        let first = [Outer { delta: workspace.delta.get(0, size), states: part(&self.input, 0, inputs) }];
         step.add_gradients(&[], &first, gradients);
     }
 }

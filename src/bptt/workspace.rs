@@ -68,7 +68,7 @@ impl Workspace {
         self.step(step, t, before, slot_of(t), input);
         if let Some(restart) = segments.and_then(|segments| segments.restart_after(t)) {
             if in_rates {
-                let rates = slot(&self.rates, t % 2, size);
+                let rates = part(&self.rates, t % 2, size);
                 self.states.get_mut(restart, size).copy_from_slice(rates);
             } else {
                 self.states.copy(slot_of(t), restart, size);
@@ -120,10 +120,10 @@ fn size(step: &Step) -> usize {
 }
 
 /// Part `k` of a buffer of equal parts.
-pub(super) fn slot(buffer: &[f32], k: usize, size: usize) -> &[f32] {
+pub(super) fn part(buffer: &[f32], k: usize, size: usize) -> &[f32] {
     &buffer[k * size..][..size]
 }
 
-pub(super) fn slot_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
+pub(super) fn part_mut(buffer: &mut [f32], k: usize, size: usize) -> &mut [f32] {
     &mut buffer[k * size..][..size]
 }

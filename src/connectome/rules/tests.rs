@@ -1,3 +1,5 @@
+//! What rules draw, and what they refuse.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,4 +1,5 @@
-//! By rows, with any number of lanes that a tile can have. Rows may be empty, and some have the columns of their neighbours.
+//! By rows, with any number of lanes that a tile can have. Rows may be empty, and some have the columns of their
+//! neighbours.
 
 mod adjoint;
 mod cuts;
@@ -10,7 +11,7 @@ use daleian_kernels::{Activation, Aligned, Operand, Pattern};
 
 use crate::support::Numbers;
 
-/// Rows of 0 to `cols` entries, some empty, one full.
+/// Rows of 0 to `cols` entries, some empty, two full.
 fn random(numbers: &mut Numbers, rows: usize, cols: usize) -> Pattern {
     let mut indptr = vec![0];
     let mut indices = Vec::new();
