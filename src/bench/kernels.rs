@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::sides::{connectome, median, random};
 use super::{Cell, Roof, roof_of};
-use crate::bptt::{Layout, stride, widest};
+use crate::bptt::{Layout, Slots, widest};
 use crate::sparse::{Tiles, Transposed};
 
 /// How fast a kernel runs.
@@ -43,22 +43,23 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let steps = steps_per_pass(layout.columns(n), lanes);
     let numbers = |count, index| Aligned::from(random(count, index));
     let weights = numbers(pattern.nnz(), 0);
-    // time steps one stride after the other, as training has them too
     let size = n * lanes;
-    let stride = stride(size as u64) as usize;
-    let [states, deltas] = [2, 10].map(|index| numbers(steps * stride, index));
-    let pairs: Vec<Outer> = (0..steps * stride)
-        .step_by(stride)
-        .map(|at| Outer { delta: &deltas[at..][..size], states: &states[at..][..size] })
-        .collect();
-    let (states, deltas) = (&states[..size], &deltas[..size]);
-    let mut out = Aligned::zeros(n * lanes);
+    let slots = |index: u32| {
+        let mut slots = Slots::zeros(Slots::elements(steps, size as u64) as usize);
+        (0..steps).for_each(|t| slots.get_mut(t, size).copy_from_slice(&random(size, index + t as u32)));
+        slots
+    };
+    let [states, deltas] = [2, 10].map(slots);
+    let pairs: Vec<Outer> =
+        (0..steps).map(|t| Outer { delta: deltas.get(t, size), states: states.get(t, size) }).collect();
+    let (states, deltas) = (states.get(0, size), deltas.get(0, size));
+    let mut out = Aligned::zeros(size);
     let mut sums = Aligned::zeros(pattern.nnz());
     let rows = 0..n;
     let rate = |name, steps: usize, run: &mut dyn FnMut()| {
         let flops = (2 * pattern.nnz() * lanes * steps) as f64;
         let gflops = flops / time(seconds, run) / 1e9;
-        let roof = roof_of(roofs, n * lanes * size_of::<f32>());
+        let roof = roof_of(roofs, size * size_of::<f32>());
         KernelRate { name, n, density: cell.density, lanes, gflops, fraction: gflops / roof.gflops, cache: roof.name }
     };
 
@@ -74,7 +75,7 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let transposed = Transposed::new(pattern);
     let mut transposed_weights = Aligned::zeros(pattern.nnz());
     transposed.carry(&weights, &mut transposed_weights);
-    let (bias, mut in_place, activation) = (numbers(n, 1), numbers(n * lanes, 20), Activation::Identity);
+    let (bias, mut in_place, activation) = (numbers(n, 1), numbers(size, 20), Activation::Identity);
     let recurrent = Product::Of(Operand { pattern, values: &weights, states });
     let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
     let first = rate("forward", 1, &mut || forward(isa, &call, &mut out, None));

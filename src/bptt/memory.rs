@@ -17,8 +17,8 @@ pub struct BpttMemory {
     pub transposed: u64,
     /// Gradients that tiles sum apart, where they do.
     pub gradients: u64,
-    /// a of every step, `steps · neurons · lanes · 4` and at most a cache line more a step, or as much of it as is kept; running
-    /// forward only, of one step.
+    /// a of every step, `steps · neurons · lanes · 4` and at most a cache line more a step, or as much of it as is kept;
+    /// running forward only, of one step.
     pub states: u64,
     /// r of two steps and δ of the last few.
     pub rates: u64,

@@ -21,7 +21,7 @@ pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
 pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
-pub(crate) use slots::stride;
+pub(crate) use slots::Slots;
 pub use storage::{Segments, Storage};
 pub use tile::Tile;
 

@@ -7,16 +7,21 @@ use daleian_kernels::{Aligned, WIDTH};
 /// A pass of the gradient reads what a neuron did at up to four steps, one after the other. With an even number of lines
 /// from one to the next (a power of two above all) these would be even lines all, or odd ones, and reading them from the
 /// second-level cache takes longer.
-pub(crate) fn stride(size: u64) -> u64 {
+fn stride(size: u64) -> u64 {
     (size.div_ceil(WIDTH as u64) | 1).saturating_mul(WIDTH as u64)
 }
 
-/// A buffer of time steps, one [stride] after the other. How many elements one has is said with each call, as tiles of several widths
-/// pass through the same memory.
+/// A buffer of time steps, one [stride] after the other. How many elements one has is said with each call, as tiles of several
+/// widths pass through the same memory.
 #[derive(Debug)]
-pub(super) struct Slots(Aligned);
+pub(crate) struct Slots(Aligned);
 
 impl Slots {
+    /// Elements of a buffer for `count` time steps of `size` elements. Sizes beyond all memory stay at `u64::MAX`.
+    pub fn elements(count: usize, size: u64) -> u64 {
+        stride(size).saturating_mul(count as u64)
+    }
+
     /// A buffer of so many elements, all 0.
     pub fn zeros(elements: usize) -> Self {
         Self(Aligned::zeros(elements))
@@ -63,7 +68,8 @@ mod tests {
 
     #[test]
     fn steps_lie_apart() {
-        let mut slots = Slots::zeros(3 * 48);
+        let mut slots = Slots::zeros(Slots::elements(3, 32) as usize);
+        assert_eq!(slots.0.len(), 3 * 48);
         for k in 0..3 {
             slots.get_mut(k, 32).fill(k as f32);
         }

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use super::layout::Layout;
 use super::plan::{Lanes, apart, tiles_of};
-use super::slots::stride;
+use super::slots::Slots;
 use crate::network::Wiring;
 
 /// Segments of time: the states of one are in memory at a time, and are computed twice, but for the last.
@@ -194,11 +194,10 @@ impl Storage {
                 tiles.iter().map(|tile| of(tile.stored, (wiring.neurons() as u64).saturating_mul(tile.stored as u64)));
             sizes.max().unwrap_or(0)
         };
-        let slots = |count: usize, size| stride(size).saturating_mul(count as u64);
         Sizes {
-            states: widest(&|_, size| slots(self.segments.slots, size)),
+            states: widest(&|_, size| Slots::elements(self.segments.slots, size)),
             rates: widest(&|_, size| if wiring.rectified() { size.saturating_mul(2) } else { 0 }),
-            delta: widest(&|lanes, size| slots(self.together(lanes) + 1, size)),
+            delta: widest(&|lanes, size| Slots::elements(self.together(lanes) + 1, size)),
         }
     }
 

@@ -14,8 +14,8 @@ mod tests;
 /// Lanes in a vector, and the unit to which batches are padded.
 pub const WIDTH: usize = 16;
 
-/// What added to an integer `k` leaves the biased exponent of 2^k, `k + 127`, in the lowest bits of the sum: 1.5·2^23 leaves no
-/// room for a fraction, so that a sum that is not an integer is rounded to the nearest.
+/// What added to an integer `k` leaves the biased exponent of 2^k, `k + 127`, in the lowest bits of the sum: 1.5·2^23 leaves
+/// no room for a fraction, so that a sum that is not an integer is rounded to the nearest.
 pub(crate) const EXPONENT_ORIGIN: f32 = 12_582_912.0 + 127.0;
 
 /// Work that is written once and compiled for each instruction set.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use daleian_kernels::Aligned;
+use daleian_kernels::{Aligned, Isa};
 
 pub const EPS: f64 = f32::EPSILON as f64;
 pub const LANES: [usize; 4] = [16, 32, 48, 64];
@@ -23,6 +23,14 @@ impl Numbers {
         let number = |x: u64| if exact { (x % 9) as f32 - 4.0 } else { x as f32 / (1u64 << 30) as f32 - 1.0 };
         (0..len).map(|_| number(self.next())).collect()
     }
+}
+
+/// Each of `cases` with each instruction set.
+pub fn on_each_set<T, const N: usize>(cases: [T; N]) -> impl Iterator<Item = (Isa, T)>
+where
+    T: Copy,
+{
+    Isa::available().into_iter().flat_map(move |isa| cases.map(|case| (isa, case)))
 }
 
 pub fn bits(x: &[f32]) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use daleian_kernels::{Activation, Adjoint, Aligned, Isa, Operand, Pattern, Product, adjoint};
 
 use super::{Sparse, close, phi, slope};
-use crate::support::{EPS, LANES, Numbers};
+use crate::support::{EPS, LANES, Numbers, on_each_set};
 
 #[test]
 fn adjoint_agrees_with_f64() {
@@ -13,8 +13,7 @@ fn adjoint_agrees_with_f64() {
             let w = Sparse::new(&mut numbers, n, n, lanes, false);
             let v = Sparse::new(&mut numbers, n, outputs, lanes, false);
             let decay = numbers.fill(lanes, false);
-            for (isa, activation) in Isa::available().into_iter().flat_map(|isa| Activation::ALL.map(|phi| (isa, phi)))
-            {
+            for (isa, activation) in on_each_set(Activation::ALL) {
                 for (rectified, whole) in [(false, true), (true, true), (true, false)] {
                     // activations that the activation can have
                     let z = numbers.fill(n * lanes, false);

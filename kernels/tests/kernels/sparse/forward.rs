@@ -3,7 +3,7 @@
 use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Isa, Operand, Pattern, Product, adjoint, forward};
 
 use super::{Sparse, close, phi};
-use crate::support::{EPS, LANES, Numbers};
+use crate::support::{EPS, LANES, Numbers, on_each_set};
 
 #[test]
 fn forward_agrees_with_f64() {
@@ -13,8 +13,7 @@ fn forward_agrees_with_f64() {
             let w = Sparse::new(&mut numbers, n, n, lanes, false);
             let u = Sparse::new(&mut numbers, n, channels, lanes, false);
             let bias = numbers.fill(n, false);
-            for (isa, activation) in Isa::available().into_iter().flat_map(|isa| Activation::ALL.map(|phi| (isa, phi)))
-            {
+            for (isa, activation) in on_each_set(Activation::ALL) {
                 // in two ranges, as threads would
                 for rows in [0..n / 2, n / 2..n] {
                     let mut a = Aligned::filled(rows.len() * lanes, f32::NAN);

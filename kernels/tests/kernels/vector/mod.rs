@@ -7,7 +7,7 @@ use daleian_kernels::{Event, EventProduct, ForwardVector, Recurrent, RowProduct,
 use daleian_kernels::{forward_vector, list_events};
 use proptest::prelude::*;
 
-use crate::support::{EPS, Numbers, bits};
+use crate::support::{EPS, Numbers, bits, on_each_set};
 
 /// Rows with the numbers of entries in `lengths`, in turn.
 fn with_lengths(numbers: &mut Numbers, rows: usize, cols: usize, lengths: &[usize]) -> Pattern {
@@ -123,7 +123,7 @@ fn every_way_agrees_with_f64() {
         for (shape, lengths) in [((0, 3), &[0usize][..]), ((1, 1), &[1]), ((17, 9), &[3, 0, 9]), ((61, 500), &LENGTHS)]
         {
             let case = Case::new(&mut numbers, shape, lengths, active, false);
-            for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+            for (isa, how) in on_each_set(WAYS) {
                 let (a, r) = case.run(isa, how, &[], Activation::Identity);
                 for row in 0..shape.0 {
                     let (want, terms, count) = case.reference(row);
@@ -142,7 +142,7 @@ fn many_rows_of_one_length_agree_with_f64() {
     let mut numbers = Numbers(5);
     for exact in [false, true] {
         let case = Case::new(&mut numbers, (700, 90), &[3, 8, 0, 1, 30], 0.8, exact);
-        for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+        for (isa, how) in on_each_set(WAYS) {
             let (a, _) = case.run(isa, how, &[1, 333], Activation::Identity);
             for row in 0..700 {
                 let (want, terms, count) = case.reference(row);
@@ -177,7 +177,7 @@ fn wide_matrices_are_exact_on_integers() {
             case.u = Pattern::new(41, 40, indptr, indices).unwrap();
             case.weights = numbers.fill(case.w.nnz(), true);
             case.bias = numbers.fill(41, true);
-            for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+            for (isa, how) in on_each_set(WAYS) {
                 let (a, _) = case.run(isa, how, &[], Activation::Identity);
                 for row in 0..41 {
                     assert_eq!(f64::from(a[row]), case.reference(row).0, "{how:?} on {isa}, {cols} columns, row {row}");
@@ -212,7 +212,7 @@ proptest! {
     fn any_cut_gives_the_same_bits(seed: u64, mut cut in prop::collection::vec(0usize..=61, 0..5), active in 0.0f64..1.0) {
         cut.sort_unstable();
         let case = Case::new(&mut Numbers(seed), (61, 500), &LENGTHS, active, false);
-        for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+        for (isa, how) in on_each_set(WAYS) {
             let whole = case.run(isa, how, &[], Activation::Tanh);
             let parts = case.run(isa, how, &cut, Activation::Tanh);
             prop_assert_eq!((bits(&whole.0), bits(&whole.1)), (bits(&parts.0), bits(&parts.1)), "{:?} on {}", how, isa);
@@ -226,7 +226,7 @@ fn nan_is_not_hidden() {
     let mut numbers = Numbers(3);
     let mut case = Case::new(&mut numbers, (61, 500), &LENGTHS, 0.1, false);
     case.rates[123] = f32::NAN;
-    for (isa, how) in Isa::available().into_iter().flat_map(|isa| WAYS.map(|how| (isa, how))) {
+    for (isa, how) in on_each_set(WAYS) {
         let (a, r) = case.run(isa, how, &[30], Activation::Tanh);
         for row in 0..61 {
             let reached = case.w.row(row).contains(&123);

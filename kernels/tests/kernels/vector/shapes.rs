@@ -5,6 +5,8 @@ use daleian_kernels::{
 };
 use daleian_kernels::{Sliced, SlicedProduct, forward_vector};
 
+use crate::support::refuses;
+
 fn call(values: usize, states: usize, bias: usize, out: usize) {
     let pattern = Pattern::dense(2, 3);
     let product = RowProduct { rows: Rows::Pattern(&pattern), values: &vec![0.0; values], states: &vec![0.0; states] };
@@ -19,32 +21,12 @@ fn call(values: usize, states: usize, bias: usize, out: usize) {
 }
 
 #[test]
-fn the_right_shapes_are_right() {
+fn by_rows() {
     call(6, 3, 2, 2);
-}
-
-#[test]
-#[should_panic(expected = "one value an entry")]
-fn values() {
-    call(5, 3, 2, 2);
-}
-
-#[test]
-#[should_panic(expected = "one state a column")]
-fn states() {
-    call(6, 4, 2, 2);
-}
-
-#[test]
-#[should_panic(expected = "one bias a row")]
-fn bias() {
-    call(6, 3, 1, 2);
-}
-
-#[test]
-#[should_panic(expected = "one activation a row")]
-fn activations() {
-    call(6, 3, 2, 3);
+    refuses("one value an entry", || call(5, 3, 2, 2));
+    refuses("one state a column", || call(6, 4, 2, 2));
+    refuses("one bias a row", || call(6, 3, 1, 2));
+    refuses("one activation a row", || call(6, 3, 2, 3));
 }
 
 fn slices(rows: std::ops::Range<usize>, values: usize, states: usize) {
@@ -59,26 +41,11 @@ fn slices(rows: std::ops::Range<usize>, values: usize, states: usize) {
 }
 
 #[test]
-fn whole_blocks_are_right() {
+fn in_slices() {
     [0..4, 0..1, 1..4, 1..1].into_iter().for_each(|rows| slices(rows, 12, 3));
-}
-
-#[test]
-#[should_panic(expected = "are not whole blocks")]
-fn whole_blocks() {
-    slices(0..2, 12, 3);
-}
-
-#[test]
-#[should_panic(expected = "one value an entry")]
-fn values_of_slices() {
-    slices(0..4, 11, 3);
-}
-
-#[test]
-#[should_panic(expected = "one state a column")]
-fn states_of_slices() {
-    slices(0..4, 12, 4);
+    refuses("are not whole blocks", || slices(0..2, 12, 3));
+    refuses("one value an entry", || slices(0..4, 11, 3));
+    refuses("one state a column", || slices(0..4, 12, 4));
 }
 
 fn events(rows: std::ops::Range<usize>, sums: usize, events: &[Event]) {
@@ -91,19 +58,8 @@ fn events(rows: std::ops::Range<usize>, sums: usize, events: &[Event]) {
 }
 
 #[test]
-#[should_panic(expected = "the rows of the columns")]
-fn rows_of_the_columns() {
-    events(0..1, 2, &[]);
-}
-
-#[test]
-#[should_panic(expected = "room for the sum of each row")]
-fn sums_of_events() {
-    events(0..2, 1, &[]);
-}
-
-#[test]
-#[should_panic(expected = "out of bounds")]
-fn active_neurons() {
-    events(0..2, 2, &[Event { from: 3, rate: 1.0 }]);
+fn by_events() {
+    refuses("the rows of the columns", || events(0..1, 2, &[]));
+    refuses("room for the sum of each row", || events(0..2, 1, &[]));
+    refuses("out of bounds", || events(0..2, 2, &[Event { from: 3, rate: 1.0 }]));
 }
