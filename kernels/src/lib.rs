@@ -37,7 +37,7 @@ pub use gradient::{Outer, gradient, steps_per_pass};
 pub use isa::{Isa, IsaError, NAMES as ISA_NAMES};
 pub use math::exp;
 pub use operand::{MAX_LANES, Operand, Product};
-pub use optimize::{AdamStep, Bounds, SgdStep, adam, clamp, sgd};
+pub use optimize::{AdamStep, Bounds, EntrySigns, SgdStep, Signs, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
 pub use reduce::{add_assign, rectify, row_sums, sum_parts, sum_squares};
 pub use roof::multiply_add_rate;

@@ -1,8 +1,10 @@
 //! Optimizer steps: parameters, gradient, moments and the constraint on the parameters in one pass.
 
 mod bounds;
+mod signs;
 
 pub use bounds::Bounds;
+pub use signs::{EntrySigns, Signs};
 
 use crate::blocks::{load, store};
 use crate::isa::Isa;
@@ -79,7 +81,7 @@ impl Pass for Adam<'_> {
         let v = s.mul_add(s.mul(g, g), s.splat(step.fresh2), v);
         let scale = s.mul_add(s.sqrt(v), s.splat(step.root), s.splat(step.epsilon));
         let taken = Step { w, rate: s.splat(step.rate), direction: s.div(m, scale), moment: m };
-        let (w, m) = hold.step(s, taken, start, len);
+        let (w, m) = hold.step(s, taken, start);
         store(s, self.m, start, len, m);
         store(s, self.v, start, len, v);
         store(s, self.w, start, len, w);
@@ -116,7 +118,7 @@ impl Pass for Sgd<'_> {
         let g = s.mul(load(s, self.g, start, len), s.splat(step.gradient_scale));
         let v = s.mul_add(load(s, self.v, start, len), s.splat(step.momentum), g);
         let taken = Step { w, rate: s.splat(step.rate), direction: v, moment: v };
-        let (w, v) = hold.step(s, taken, start, len);
+        let (w, v) = hold.step(s, taken, start);
         store(s, self.v, start, len, v);
         store(s, self.w, start, len, w);
     }
@@ -142,7 +144,7 @@ impl Pass for Clamp<'_> {
     #[inline(always)]
     fn block<S: Simd>(&mut self, s: S, hold: &impl Hold, start: usize, len: usize) {
         let w = load(s, self.w, start, len);
-        store(s, self.w, start, len, hold.hold(s, w, start, len));
+        store(s, self.w, start, len, hold.hold(s, w, start));
     }
 }
 

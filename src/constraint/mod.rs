@@ -24,11 +24,10 @@ pub mod prune;
 
 use std::ops::Range;
 
-use daleian_kernels::{Bounds, Isa, clamp};
+use daleian_kernels::{Bounds, EntrySigns, Isa, clamp};
 use serde::{Deserialize, Serialize};
 
 use crate::network::{Network, ParameterName, Wiring};
-use crate::sparse::Pattern;
 
 /// How the recurrent weights take the step of the optimizer. Columns without a sign take it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,33 +74,35 @@ impl Constraint {
 #[derive(Debug, Clone)]
 pub struct Guard {
     constraint: Constraint,
-    low: Vec<f32>,
-    high: Vec<f32>,
-    sign: Vec<f32>,
+    /// Of each recurrent synapse; of none where nothing is held.
+    signs: EntrySigns,
 }
 
 impl Guard {
     /// The constraint with the signs of `wiring`.
     pub fn new(constraint: Constraint, wiring: &Wiring) -> Self {
-        let signs = wiring.signs();
-        let per_neuron = |value: fn(i8) -> f32, used: bool| -> Vec<f32> {
-            if used { signs.iter().map(|&sign| value(sign)).collect() } else { Vec::new() }
+        let signs = match constraint {
+            Constraint::None => EntrySigns::default(),
+            _ => EntrySigns::new(wiring.recurrent(), &wiring.signs()),
         };
-        Self {
-            constraint,
-            low: per_neuron(|sign| if sign > 0 { 0.0 } else { f32::NEG_INFINITY }, constraint == Constraint::Dale),
-            high: per_neuron(|sign| if sign < 0 { 0.0 } else { f32::INFINITY }, constraint == Constraint::Dale),
-            sign: per_neuron(f32::from, !matches!(constraint, Constraint::Dale | Constraint::None)),
-        }
+        Self { constraint, signs }
     }
 
-    /// What the weights at `entries` of `pattern` are held within.
-    pub fn bounds<'a>(&'a self, pattern: &'a Pattern, entries: Range<usize>) -> Bounds<'a> {
+    /// Bytes that the constraint takes beside a network with this wiring.
+    pub(crate) fn bytes(constraint: Constraint, wiring: &Wiring) -> u64 {
+        if constraint == Constraint::None { 0 } else { EntrySigns::bytes(wiring.recurrent().nnz() as u64) }
+    }
+
+    /// What the recurrent weights of the synapses `entries` are held within.
+    ///
+    /// # Panics
+    /// If these are not synapses of the wiring, or the number of the first is not a multiple of 16.
+    pub fn bounds(&self, entries: Range<usize>) -> Bounds<'_> {
         match self.constraint {
-            Constraint::Dale => Bounds::Columns { pattern, entries, low: &self.low, high: &self.high },
-            Constraint::Rectified => Bounds::Rectified { pattern, entries, sign: &self.sign },
-            Constraint::SignParametrised => Bounds::Reflected { pattern, entries, sign: &self.sign },
-            Constraint::Exponentiated => Bounds::Exponentiated { pattern, entries, sign: &self.sign },
+            Constraint::Dale => Bounds::Dale(self.signs.of(entries)),
+            Constraint::Rectified => Bounds::Rectified(self.signs.of(entries)),
+            Constraint::SignParametrised => Bounds::Reflected(self.signs.of(entries)),
+            Constraint::Exponentiated => Bounds::Exponentiated(self.signs.of(entries)),
             Constraint::None => Bounds::Free,
         }
     }
@@ -110,8 +111,7 @@ impl Guard {
     /// against their sign become 0 under Dale's law; where only their size is trained (sign-parametrised,
     /// exponentiated) they turn over.
     pub fn project(&self, isa: Isa, network: &mut Network) {
-        let pattern = network.wiring().recurrent().clone();
-        let bounds = self.bounds(&pattern, 0..pattern.nnz());
+        let bounds = self.bounds(0..network.wiring().recurrent().nnz());
         clamp(isa, network.parameter_mut(ParameterName::RecurrentWeights), bounds);
     }
 }
@@ -121,6 +121,7 @@ mod tests {
     use super::*;
     use crate::connectome::{Connectome, PopulationSpec, Sign};
     use crate::network::{CellSpec, InputSpec, ReadoutSpec};
+    use crate::sparse::Pattern;
     use daleian_kernels::{SgdStep, sgd};
 
     /// The table at the top of this file.
@@ -143,7 +144,7 @@ mod tests {
             let guard = Guard::new(constraint, &wiring);
             for isa in Isa::available() {
                 let (mut w, mut v) = ([0.5, -0.5, 0.25, -0.25], [0.0; 4]);
-                let bounds = guard.bounds(wiring.recurrent(), 0..4);
+                let bounds = guard.bounds(0..4);
                 sgd(isa, &step, &mut w, &[1.0, -1.0, -0.25, 0.25], &mut v, bounds);
                 for (got, want) in w.into_iter().zip(want) {
                     assert!((got - want).abs() <= 2.0 * f32::EPSILON * want.abs(), "{constraint:?}: {w:?} on {isa}");

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::TrainSettings;
 use crate::bptt::{BpttMemory, Storage};
+use crate::constraint::Guard;
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::optim::Optimizer;
@@ -24,7 +25,8 @@ const RESERVE: (u64, u64) = (16 << 20, 8);
 /// is there, and is not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
-    /// Which synapses exist: a column an entry, and row pointers; with those of input and readout.
+    /// Which synapses exist: a column an entry, and row pointers; with those of input and readout. And two bits for the
+    /// sign of each recurrent one, where signs are held.
     pub synapses: u64,
     /// Weights and biases; where they started from an edge list, the recurrent ones once more as they were.
     pub parameters: u64,
@@ -92,7 +94,10 @@ impl MemoryEstimate {
         let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, &storage);
         let test_batch = settings.batch.min(test.samples());
         let mut out = Self {
-            synapses: pattern(wiring.recurrent()) + pattern(wiring.input()) + pattern(wiring.readout()),
+            synapses: pattern(wiring.recurrent())
+                + pattern(wiring.input())
+                + pattern(wiring.readout())
+                + Guard::bytes(settings.constraint, wiring),
             parameters: bytes(&ParameterName::ALL) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
             moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
@@ -140,7 +145,8 @@ mod tests {
         let mut config = presets::config("flip-flop").unwrap();
         let memory = config.memory().unwrap();
         let (patterns, parameters) = (16_384 + 128 + 128, 16_384 + 3 * 128 + 1);
-        assert_eq!(memory.synapses, 4 * patterns + 8 * (129 + 129 + 2));
+        // and two bits for each sign
+        assert_eq!(memory.synapses, 4 * patterns + 8 * (129 + 129 + 2) + 16_384 / 4);
         assert_eq!([memory.parameters, memory.moments], [4 * parameters, 8 * parameters]);
         // and each of the four tiles its own
         assert_eq!(memory.gradients, 5 * 4 * parameters);

@@ -276,9 +276,8 @@ impl Trainer {
         }
         let scale = self.settings.clip_norm.map_or(1.0, |limit| clip(norm, limit));
         let rate = self.learning_rate();
-        let (guard, pattern) = (&self.guard, self.network.wiring().recurrent().clone());
-        self.optimizer
-            .step(self.isa, &mut self.network, &self.gradients, rate, scale, |entries| guard.bounds(&pattern, entries));
+        let bounds = |entries| self.guard.bounds(entries);
+        self.optimizer.step(self.isa, &mut self.network, &self.gradients, rate, scale, bounds);
         self.running.add(&outcome, batch.len());
         self.position.step += 1;
         if self.position.step < self.steps_per_epoch() {

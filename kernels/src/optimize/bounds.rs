@@ -1,76 +1,42 @@
 //! What holds the parameters in an optimizer's step: w' = bounds(w - rate · direction).
 
-use std::ops::Range;
-
+use super::signs::Signs;
 use crate::blocks::{Blocks, Walk};
 use crate::isa::Isa;
 use crate::math::exp_lanes;
-use crate::pattern::Pattern;
-use crate::simd::{Simd, WIDTH};
+use crate::simd::Simd;
 
 /// How a parameter w takes the step w̃ = w - rate · direction of an optimizer (direction is m / (√v / √(1-β₂ᵗ) + ε) for
 /// Adam, the velocity for gradient descent). In every case -0.0 becomes +0.0, and NaN stays NaN.
 ///
-/// Of a signed matrix, sign_j is the sign of column j (+1, -1, or 0 for none), where j is the column of entry e.
-#[derive(Clone, Debug)]
+/// Of a signed matrix, sign is +1, -1 or 0 (none) for each of the parameters, of which there must be as many as signs.
+#[derive(Clone, Copy, Debug)]
 pub enum Bounds<'a> {
     /// w ← w̃.
     Free,
-    /// w_e ← min(max(w̃_e, low_j), high_j).
-    ///
-    /// Dale's law is low = 0, high = ∞ for an excitatory presynaptic neuron, -∞ and 0 for an inhibitory one.
-    Columns {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// `[pattern.cols()]`.
-        low: &'a [f32],
-        /// `[pattern.cols()]`.
-        high: &'a [f32],
-    },
-    /// w_e ← max(w̃_e, 0) · sign_j where sign_j is not 0; else w̃_e.
-    Rectified {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// +1, -1 or 0 for each column, `[pattern.cols()]`.
-        sign: &'a [f32],
-    },
-    /// w_e ← -w̃_e and m_e ← -m_e where w̃_e · sign_j < 0; else w_e ← w̃_e. Here m is the first moment (Adam), or the
+    /// Dale's law: w ← max(w̃, 0) where sign is +1, min(w̃, 0) where it is -1, else w̃.
+    Dale(Signs<'a>),
+    /// w ← max(w̃, 0) · sign where sign is not 0; else w̃.
+    Rectified(Signs<'a>),
+    /// w ← -w̃ and m ← -m where w̃ · sign < 0; else w ← w̃. Here m is the first moment (Adam), or the
     /// velocity (gradient descent).
     ///
-    /// This is the optimizer working on θ, with w = sign_j |θ| and the true gradient
-    /// dL/dθ = dL/dw · sign_j · sgn(θ), though θ is never stored. With σ = sign_j · sgn(θ), which is +1 or -1, w = σθ
+    /// This is the optimizer working on θ, with w = sign |θ| and the true gradient
+    /// dL/dθ = dL/dw · sign · sgn(θ), though θ is never stored. With σ = sign · sgn(θ), which is +1 or -1, w = σθ
     /// and dL/dθ = σ dL/dw. Both optimizers are odd: fed with -θ, -m and -g in place of θ, m and g they give -θ', -m'
     /// and the same v'. So a step of w with moments (σm, v) gives w̃ = σθ' and (σm', v'). While θ' keeps the sign of θ,
-    /// so does σ, and w' = w̃. When θ crosses 0, w' = sign_j |θ'| = -w̃; σ turns over, and the first moment with it.
+    /// so does σ, and w' = w̃. When θ crosses 0, w' = sign |θ'| = -w̃; σ turns over, and the first moment with it.
     /// Negation is exact, so every bit is that of θ's own path.
     ///
     /// At θ = 0 itself, where |θ| has no derivative, torch takes 0; here the side last taken counts, so that a parameter
-    /// of 0 is moved by its gradient. As a projection (no step): w_e ← sign_j |w_e|.
-    Reflected {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// +1, -1 or 0 for each column, `[pattern.cols()]`.
-        sign: &'a [f32],
-    },
-    /// w_e ← w_e · exp(-sign_j · rate · direction_e) where sign_j is not 0; else w̃_e.
+    /// of 0 is moved by its gradient. As a projection (no step): w ← sign |w|.
+    Reflected(Signs<'a>),
+    /// w ← w · exp(-sign · rate · direction) where sign is not 0; else w̃.
     ///
     /// Exponentiated gradient (Kivinen & Warmuth 1997) with the sign of the column: the step of the optimizer is one of
-    /// sign_j ln|w|. Signs never change, and 0 stays 0. Nothing is clamped: an exponential that overflows (an exponent
-    /// over 88.7) makes w infinite, and 0 NaN. As a projection (no step): w_e ← sign_j |w_e|.
-    Exponentiated {
-        /// Where the entries stand.
-        pattern: &'a Pattern,
-        /// Which entries of the pattern the parameters are.
-        entries: Range<usize>,
-        /// +1, -1 or 0 for each column, `[pattern.cols()]`.
-        sign: &'a [f32],
-    },
+    /// sign ln|w|. Signs never change, and 0 stays 0. Nothing is clamped: an exponential that overflows (an exponent
+    /// over 88.7) makes w infinite, and 0 NaN. As a projection (no step): w ← sign |w|.
+    Exponentiated(Signs<'a>),
 }
 
 /// Walks `pass` over its `len` parameters, held by `bounds`.
@@ -80,25 +46,24 @@ pub enum Bounds<'a> {
 /// # Panics
 /// If the bounds are not for `len` parameters.
 pub(super) fn walk(isa: Isa, len: usize, pass: impl Pass, bounds: Bounds) {
+    let check = |signs: Signs| assert_eq!(signs.len(), len, "one sign for each parameter");
     match bounds {
         Bounds::Free => isa.run(Walk { len, blocks: Held { pass, hold: Free } }),
-        Bounds::Columns { pattern, entries, low, high } => {
-            assert_eq!(low.len(), pattern.cols(), "one lower bound for each column");
-            assert_eq!(high.len(), pattern.cols(), "one upper bound for each column");
-            let hold = Between(Columns::new(pattern, entries, len, [low, high]));
-            isa.run(Walk { len, blocks: Held { pass, hold } });
+        Bounds::Dale(signs) => {
+            check(signs);
+            isa.run(Walk { len, blocks: Held { pass, hold: Dale(signs) } });
         }
-        Bounds::Rectified { pattern, entries, sign } => {
-            let hold = Rectified(signs(pattern, entries, len, sign));
-            isa.run(Walk { len, blocks: Held { pass, hold } });
+        Bounds::Rectified(signs) => {
+            check(signs);
+            isa.run(Walk { len, blocks: Held { pass, hold: Rectified(signs) } });
         }
-        Bounds::Reflected { pattern, entries, sign } => {
-            let hold = Reflected(signs(pattern, entries, len, sign));
-            isa.run(Walk { len, blocks: Held { pass, hold } });
+        Bounds::Reflected(signs) => {
+            check(signs);
+            isa.run(Walk { len, blocks: Held { pass, hold: Reflected(signs) } });
         }
-        Bounds::Exponentiated { pattern, entries, sign } => {
-            let hold = Exponentiated(signs(pattern, entries, len, sign));
-            isa.run(Walk { len, blocks: Held { pass, hold } });
+        Bounds::Exponentiated(signs) => {
+            check(signs);
+            isa.run(Walk { len, blocks: Held { pass, hold: Exponentiated(signs) } });
         }
     }
 }
@@ -140,13 +105,13 @@ impl<S: Simd> Step<S> {
 
 /// One kind of [`Bounds`] for the parameters of a pass. Every method must be `#[inline(always)]`.
 pub(super) trait Hold {
-    /// The parameters `start..start + len` as they may be.
-    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V;
+    /// The parameters of the block from `start` on as they may be.
+    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize) -> S::V;
 
-    /// The parameters `start..start + len` after a step, and their first moment.
+    /// The parameters of the block from `start` on after a step, and their first moment.
     #[inline(always)]
-    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize, len: usize) -> (S::V, S::V) {
-        (self.hold(s, step.taken(s), start, len), step.moment)
+    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize) -> (S::V, S::V) {
+        (self.hold(s, step.taken(s), start), step.moment)
     }
 }
 
@@ -154,43 +119,6 @@ pub(super) trait Hold {
 #[inline(always)]
 fn no_negative_zero<S: Simd>(s: S, w: S::V) -> S::V {
     s.add(w, s.splat(0.0))
-}
-
-/// Tables with a number for each column, and the column of each parameter, which lies within the tables.
-struct Columns<'a, const N: usize> {
-    columns: &'a [u32],
-    tables: [&'a [f32]; N],
-}
-
-impl<'a, const N: usize> Columns<'a, N> {
-    fn new(pattern: &'a Pattern, entries: Range<usize>, len: usize, tables: [&'a [f32]; N]) -> Self {
-        assert!(entries.start <= entries.end && entries.end <= pattern.nnz(), "entries of the pattern");
-        assert_eq!(entries.len(), len, "one parameter for each entry");
-        assert!(tables.iter().all(|table| table.len() == pattern.cols()), "one number for each column");
-        Self { columns: &pattern.indices()[entries], tables }
-    }
-
-    /// The numbers for the parameters `start..start + len`.
-    #[inline(always)]
-    fn get<S: Simd>(&self, s: S, start: usize, len: usize) -> [S::V; N] {
-        assert!(len <= WIDTH);
-        let columns = &self.columns[start..][..len];
-        // a loop, because a closure might not be inlined, and would then lack the instructions
-        let mut found = [s.splat(0.0); N];
-        for (found, table) in found.iter_mut().zip(self.tables) {
-            // SAFETY: there are `len` indices, at most 16, each below `cols` (the pattern's invariant), which is the
-            // length of the table (checked in `new`).
-            *found = unsafe { s.gather(table.as_ptr(), columns.as_ptr(), len) };
-        }
-        found
-    }
-}
-
-type Signs<'a> = Columns<'a, 1>;
-
-fn signs<'a>(pattern: &'a Pattern, entries: Range<usize>, len: usize, sign: &'a [f32]) -> Signs<'a> {
-    assert_eq!(sign.len(), pattern.cols(), "one sign for each column");
-    Columns::new(pattern, entries, len, [sign])
 }
 
 /// Where `sign` is not 0.
@@ -209,18 +137,19 @@ struct Free;
 
 impl Hold for Free {
     #[inline(always)]
-    fn hold<S: Simd>(&self, s: S, w: S::V, _start: usize, _len: usize) -> S::V {
+    fn hold<S: Simd>(&self, s: S, w: S::V, _start: usize) -> S::V {
         no_negative_zero(s, w)
     }
 }
 
-struct Between<'a>(Columns<'a, 2>);
+struct Dale<'a>(Signs<'a>);
 
-impl Hold for Between<'_> {
+impl Hold for Dale<'_> {
     #[inline(always)]
-    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V {
-        let [low, high] = self.0.get(s, start, len);
-        no_negative_zero(s, s.min(s.max(w, low), high))
+    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize) -> S::V {
+        let ([positive, negative], zero) = (self.0.masks(s, start), s.splat(0.0));
+        let held = s.select(positive, s.max(w, zero), s.select(negative, s.min(w, zero), w));
+        no_negative_zero(s, held)
     }
 }
 
@@ -228,8 +157,8 @@ struct Rectified<'a>(Signs<'a>);
 
 impl Hold for Rectified<'_> {
     #[inline(always)]
-    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V {
-        let [sign] = self.0.get(s, start, len);
+    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize) -> S::V {
+        let sign = self.0.get(s, start);
         let rectified = s.mul(s.max(w, s.splat(0.0)), sign);
         no_negative_zero(s, s.select(signed(s, sign), rectified, w))
     }
@@ -239,14 +168,14 @@ struct Reflected<'a>(Signs<'a>);
 
 impl Hold for Reflected<'_> {
     #[inline(always)]
-    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V {
-        let [sign] = self.0.get(s, start, len);
+    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize) -> S::V {
+        let sign = self.0.get(s, start);
         on_its_side(s, w, sign)
     }
 
     #[inline(always)]
-    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize, len: usize) -> (S::V, S::V) {
-        let [sign] = self.0.get(s, start, len);
+    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize) -> (S::V, S::V) {
+        let sign = self.0.get(s, start);
         let (w, zero) = (step.taken(s), s.splat(0.0));
         let across = s.gt(zero, s.mul(w, sign));
         let w = s.select(across, s.sub(zero, w), w);
@@ -258,14 +187,14 @@ struct Exponentiated<'a>(Signs<'a>);
 
 impl Hold for Exponentiated<'_> {
     #[inline(always)]
-    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize, len: usize) -> S::V {
-        let [sign] = self.0.get(s, start, len);
+    fn hold<S: Simd>(&self, s: S, w: S::V, start: usize) -> S::V {
+        let sign = self.0.get(s, start);
         on_its_side(s, w, sign)
     }
 
     #[inline(always)]
-    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize, len: usize) -> (S::V, S::V) {
-        let [sign] = self.0.get(s, start, len);
+    fn step<S: Simd>(&self, s: S, step: Step<S>, start: usize) -> (S::V, S::V) {
+        let sign = self.0.get(s, start);
         let exponent = s.neg_mul_add(s.mul(step.direction, step.rate), sign, s.splat(0.0));
         let w = s.select(signed(s, sign), s.mul(step.w, exp_lanes(s, exponent)), step.taken(s));
         (no_negative_zero(s, w), step.moment)

@@ -77,36 +77,41 @@ fn sgd_is_exact_on_small_numbers() {
     }
 }
 
-/// Two rows on four columns: excitatory, inhibitory, free, and one held between -1 and 2.
-fn four_columns() -> (Pattern, [f32; 4], [f32; 4]) {
-    (Pattern::dense(2, 4), [0.0, -INF, -INF, -1.0], [INF, 0.0, INF, 2.0])
+/// The signs of two rows of columns of these signs.
+fn two_rows(signs: &[i8]) -> EntrySigns {
+    EntrySigns::new(&Pattern::dense(2, signs.len()), signs)
 }
 
 #[test]
-fn clamp_holds_each_column_and_passes_nan() {
-    let (pattern, low, high) = four_columns();
+fn dale_holds_each_column_and_passes_nan() {
+    // more than sixteen entries: the last four are the second row's
+    let signs = two_rows(&[1, -1, 0, 1, 1, 1, 1, 1, -1, -1]);
     for isa in Isa::available() {
-        let mut w = [-3.0, -3.0, -3.0, -3.0, 3.0, 3.0, 3.0, 3.0];
-        let bounds = Bounds::Columns { pattern: &pattern, entries: 0..8, low: &low, high: &high };
-        clamp(isa, &mut w, bounds.clone());
-        assert_eq!(w, [0.0, -3.0, -3.0, -1.0, 3.0, 0.0, 3.0, 2.0]);
-        let mut w = [f32::NAN; 8];
-        clamp(isa, &mut w, bounds);
+        let mut w = [[-3.0; 10], [3.0; 10]].concat();
+        clamp(isa, &mut w, Bounds::Dale(signs.of(0..20)));
+        let first = [0.0, -3.0, -3.0, 0.0, 0.0, 0.0, 0.0, 0.0, -3.0, -3.0];
+        let second = [3.0, 0.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 0.0, 0.0];
+        assert_eq!(w, [first, second].concat());
+        let mut w = [f32::NAN; 20];
+        clamp(isa, &mut w, Bounds::Dale(signs.of(0..20)));
         assert!(w.iter().all(|w| w.is_nan()), "NaN is hidden on {isa}");
-        // the part of the entries from 3 on: columns 3, 0, 1
-        let mut w = [5.0, -5.0, 5.0];
-        clamp(isa, &mut w, Bounds::Columns { pattern: &pattern, entries: 3..6, low: &low, high: &high });
-        assert_eq!(w, [2.0, 0.0, 0.0]);
+        let mut w = [-INF, -INF, -INF, INF, INF, INF, INF, INF, INF, INF, -INF, INF, INF];
+        clamp(isa, &mut w, Bounds::Dale(signs.of(0..13)));
+        assert_eq!(w, [0.0, -INF, -INF, INF, INF, INF, INF, INF, 0.0, 0.0, 0.0, 0.0, INF]);
+        // the part of the entries from 16 on: columns 6 to 8
+        let mut w = [-5.0, 5.0, 5.0];
+        clamp(isa, &mut w, Bounds::Dale(signs.of(16..19)));
+        assert_eq!(w, [0.0, 5.0, 0.0]);
     }
 }
 
 #[test]
 fn rectified_takes_the_sign_of_the_column() {
-    let pattern = Pattern::dense(2, 3);
+    let signs = two_rows(&[1, -1, 0]);
     for isa in Isa::available() {
-        let bounds = Bounds::Rectified { pattern: &pattern, entries: 0..6, sign: &[1.0, -1.0, 0.0] };
+        let bounds = Bounds::Rectified(signs.of(0..6));
         let mut w = [-2.0, -2.0, -2.0, 3.0, 3.0, 3.0];
-        clamp(isa, &mut w, bounds.clone());
+        clamp(isa, &mut w, bounds);
         assert_eq!(w.map(f32::to_bits), [0.0, 0.0, -2.0, 3.0, -3.0, 3.0].map(f32::to_bits));
         let mut w = [f32::NAN; 6];
         clamp(isa, &mut w, bounds);
@@ -116,40 +121,40 @@ fn rectified_takes_the_sign_of_the_column() {
 
 #[test]
 fn a_clamped_parameter_can_come_back() {
-    let pattern = Pattern::dense(1, 1);
+    let signs = EntrySigns::new(&Pattern::dense(1, 1), &[1]);
     let step = SgdStep { rate: 1.0, momentum: 0.0, gradient_scale: 1.0 };
-    let bounds = Bounds::Columns { pattern: &pattern, entries: 0..1, low: &[0.0], high: &[INF] };
+    let bounds = Bounds::Dale(signs.of(0..1));
     for isa in Isa::available() {
         let mut w = [1.0];
-        sgd(isa, &step, &mut w, &[2.0], &mut [0.0], bounds.clone());
+        sgd(isa, &step, &mut w, &[2.0], &mut [0.0], bounds);
         assert_eq!(w, [0.0]);
-        sgd(isa, &step, &mut w, &[-0.5], &mut [0.0], bounds.clone());
+        sgd(isa, &step, &mut w, &[-0.5], &mut [0.0], bounds);
         assert_eq!(w, [0.5]);
     }
 }
 
 #[test]
 fn negative_zero_never_stays() {
-    let pattern = Pattern::dense(1, 20);
-    let (zero, inf) = ([0.0f32; 20], [INF; 20]);
-    let minus = [-0.0f32; 20];
+    let (zero, minus) = ([0.0f32; 20], [-0.0f32; 20]);
+    let [excited, inhibited, free] = [1, -1, 0].map(|sign| EntrySigns::new(&Pattern::dense(1, 20), &[sign; 20]));
     for isa in Isa::available() {
         for bounds in [
             Bounds::Free,
-            Bounds::Columns { pattern: &pattern, entries: 0..20, low: &minus, high: &inf },
-            Bounds::Columns { pattern: &pattern, entries: 0..20, low: &inf.map(|x| -x), high: &minus },
-            Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
-            Bounds::Rectified { pattern: &pattern, entries: 0..20, sign: &zero },
-            Bounds::Reflected { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
-            Bounds::Reflected { pattern: &pattern, entries: 0..20, sign: &zero },
-            Bounds::Exponentiated { pattern: &pattern, entries: 0..20, sign: &[-1.0; 20] },
-            Bounds::Exponentiated { pattern: &pattern, entries: 0..20, sign: &zero },
+            Bounds::Dale(excited.of(0..20)),
+            Bounds::Dale(inhibited.of(0..20)),
+            Bounds::Dale(free.of(0..20)),
+            Bounds::Rectified(inhibited.of(0..20)),
+            Bounds::Rectified(free.of(0..20)),
+            Bounds::Reflected(inhibited.of(0..20)),
+            Bounds::Reflected(free.of(0..20)),
+            Bounds::Exponentiated(inhibited.of(0..20)),
+            Bounds::Exponentiated(free.of(0..20)),
         ] {
             let mut w = minus;
-            clamp(isa, &mut w, bounds.clone());
+            clamp(isa, &mut w, bounds);
             assert_eq!(w.map(f32::to_bits), [0; 20], "{bounds:?} on {isa}");
             let (mut w, mut m, mut v) = (minus, zero, zero);
-            adam(isa, &AdamStep::new(1, 0.1, 0.9, 0.999, 1e-8), &mut w, &zero, &mut m, &mut v, bounds.clone());
+            adam(isa, &AdamStep::new(1, 0.1, 0.9, 0.999, 1e-8), &mut w, &zero, &mut m, &mut v, bounds);
             assert_eq!(w.map(f32::to_bits), [0; 20], "{bounds:?} on {isa}");
         }
     }
@@ -166,15 +171,13 @@ proptest! {
         with_adam: bool,
     ) {
         let pattern = Pattern::dense(3, signs.len());
-        let low: Vec<f32> = signs.iter().map(|&s| if s > 0 { 0.0 } else { -INF }).collect();
-        let high: Vec<f32> = signs.iter().map(|&s| if s < 0 { 0.0 } else { INF }).collect();
-        let nnz = pattern.nnz();
-        let dale = Bounds::Columns { pattern: &pattern, entries: 0..nnz, low: &low, high: &high };
+        let (nnz, of_entries) = (pattern.nnz(), EntrySigns::new(&pattern, &signs));
+        let dale = Bounds::Dale(of_entries.of(0..nnz));
         for isa in Isa::available() {
             let mut held = [vec![0.0; nnz], vec![0.0; nnz], vec![0.0; nnz]];
             let mut free = held.clone();
             for (t, g) in gradients.iter().enumerate() {
-                for ([w, m, v], bounds) in [(&mut held, dale.clone()), (&mut free, Bounds::Free)] {
+                for ([w, m, v], bounds) in [(&mut held, dale), (&mut free, Bounds::Free)] {
                     if with_adam {
                         adam(isa, &AdamStep::new(t as u64 + 1, 0.1, 0.9, 0.99, 1e-8), w, g, m, v, bounds);
                     } else {
@@ -202,25 +205,8 @@ fn lengths_are_checked() {
 }
 
 #[test]
-#[should_panic(expected = "one upper bound for each column")]
-fn tables_are_checked() {
-    let (pattern, low, high) = four_columns();
-    let bounds = Bounds::Columns { pattern: &pattern, entries: 0..8, low: &low, high: &high[..3] };
-    clamp(Isa::available()[0], &mut [0.0; 8], bounds);
-}
-
-#[test]
-#[should_panic(expected = "entries of the pattern")]
-fn entries_are_checked() {
-    let (pattern, ..) = four_columns();
-    let bounds = Bounds::Rectified { pattern: &pattern, entries: 1..9, sign: &[0.0; 4] };
-    clamp(Isa::available()[0], &mut [0.0; 8], bounds);
-}
-
-#[test]
-#[should_panic(expected = "one parameter for each entry")]
+#[should_panic(expected = "one sign for each parameter")]
 fn parameters_are_checked() {
-    let (pattern, ..) = four_columns();
-    let bounds = Bounds::Rectified { pattern: &pattern, entries: 0..8, sign: &[0.0; 4] };
-    clamp(Isa::available()[0], &mut [0.0; 9], bounds);
+    let signs = two_rows(&[1, -1, 0, 0]);
+    clamp(Isa::available()[0], &mut [0.0; 9], Bounds::Rectified(signs.of(0..8)));
 }

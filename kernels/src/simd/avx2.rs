@@ -164,6 +164,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn mask(self, bits: u16) -> Self::Mask {
+        // SAFETY: the token proves that the features are present.
+        unsafe {
+            // each lane keeps its own bit, and compares it with what it would be if set
+            let lanes = _mm256_setr_epi32(1, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7);
+            let low = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), lanes);
+            let high = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits >> 8)), lanes);
+            let (low, high) = (_mm256_cmpeq_epi32(low, lanes), _mm256_cmpeq_epi32(high, lanes));
+            [_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)]
+        }
+    }
+    #[inline(always)]
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask {
         // SAFETY: the token proves that the features are present.
         unsafe { [_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])] }

@@ -200,6 +200,10 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn mask(self, bits: u16) -> __mmask16 {
+        bits
+    }
+    #[inline(always)]
     fn gt(self, a: __m512, b: __m512) -> __mmask16 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }

@@ -117,6 +117,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         let raised = self.mul(a, self.exp2_integer(self.add(k, self.splat(64.0))));
         self.mul(raised, self.splat(1.0 / (1u128 << 64) as f32))
     }
+    /// Holds in the lanes whose bit is set, the first lane's being the lowest.
+    fn mask(self, bits: u16) -> Self::Mask;
     /// `a > b`.
     fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.

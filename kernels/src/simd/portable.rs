@@ -132,6 +132,11 @@ impl Simd for Portable {
         float(bits(sum) << 23)
     }
     #[inline(always)]
+    fn mask(self, bits: u16) -> f32x16 {
+        let lanes = i32x16::new(std::array::from_fn(|lane| 1 << lane));
+        float((i32x16::splat(i32::from(bits)) & lanes).simd_eq(lanes))
+    }
+    #[inline(always)]
     fn gt(self, a: f32x16, b: f32x16) -> f32x16 {
         a.simd_gt(b)
     }

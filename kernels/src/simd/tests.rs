@@ -297,6 +297,23 @@ fn what_is_not_zero_has_its_bit() {
 }
 
 #[test]
+fn masks_hold_where_a_bit_is_set() {
+    struct Masked(u16);
+    impl Kernel for Masked {
+        type Output = u16;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> u16 {
+            s.nonzero(s.select(s.mask(self.0), s.splat(1.0), s.splat(0.0)))
+        }
+    }
+    for isa in Isa::available() {
+        for bits in 0..=u16::MAX {
+            assert_eq!(isa.run(Masked(bits)), bits, "on {isa}");
+        }
+    }
+}
+
+#[test]
 fn one_lane_is_multiplied_and_added_as_sixteen() {
     struct One(Lanes, Lanes, Lanes);
     impl Kernel for One {
