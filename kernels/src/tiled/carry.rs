@@ -4,6 +4,19 @@ use std::ops::Range;
 
 use super::Tiled;
 use crate::pattern::Pattern;
+use crate::simd::prefetch;
+
+/// How many segments before their turn the values of a segment, which lie at random, are asked for.
+const COMING: usize = 64;
+/// How many values of a row before their turn its values are asked for: a cache line, as other rows have theirs in between.
+const AHEAD: usize = 16;
+
+/// Asks for the first and the last of `len` values from `start` on.
+#[inline(always)]
+fn ask_for(values: &[f32], start: usize, len: usize) {
+    prefetch(values, start);
+    prefetch(values, start + len - 1);
+}
 
 impl Tiled {
     /// Takes the values of `block` from the order of the pattern over into this one: `values` are those of the whole
@@ -13,8 +26,9 @@ impl Tiled {
     /// If a length does not fit, or this was made [transposed](Self::transposed).
     pub fn carry(&self, block: usize, values: &[f32], out: &mut [f32]) {
         self.check_carry(block, values, out);
-        self.each_segment(block, |start, entries| {
+        self.each_segment(block, |start, entries, coming| {
             let len = entries.len();
+            ask_for(values, coming, len);
             out[entries].copy_from_slice(&values[start..start + len]);
         });
     }
@@ -26,9 +40,10 @@ impl Tiled {
     pub fn carry_back(&self, block: usize, values: &[f32], out: &mut [f32]) {
         self.check_carry(block, values, out);
         let (first, values) = (self.entries[block], &values[self.entries(block)]);
-        self.each_segment(block, |start, entries| {
-            let start = start - first;
-            out[start..start + entries.len()].copy_from_slice(&values[entries]);
+        self.each_segment(block, |start, entries, coming| {
+            let (start, len) = (start - first, entries.len());
+            ask_for(out, coming - first, len);
+            out[start..start + len].copy_from_slice(&values[entries]);
         });
     }
 
@@ -36,14 +51,16 @@ impl Tiled {
         assert_eq!((values.len(), out.len()), (self.nnz(), self.entries(block).len()), "one value an entry");
     }
 
-    /// Calls `segment(start, entries)` for each segment of `block`: where it starts in the pattern, and its entries
-    /// in this order, counted from the first of the block.
-    fn each_segment(&self, block: usize, mut segment: impl FnMut(usize, Range<usize>)) {
+    /// Calls `segment(start, entries, coming)` for each segment of `block`: where it starts in the pattern, its entries
+    /// in this order, counted from the first of the block, and where the one starts that is [`COMING`] turns ahead.
+    fn each_segment(&self, block: usize, mut segment: impl FnMut(usize, Range<usize>, usize)) {
         let parts = &self.parts[block * self.tiles()..=(block + 1) * self.tiles()];
         let (mut at, mut entry) = (parts[0].segment as usize, 0);
         for run in &self.runs[parts[0].run as usize..parts[self.tiles()].run as usize] {
             for _ in 0..run.count {
-                segment(self.starts[at] as usize, entry..entry + run.len as usize);
+                let start = self.starts[at];
+                let coming = *self.starts.get(at + COMING).unwrap_or(&start);
+                segment(start as usize, entry..entry + run.len as usize, coming as usize);
                 at += 1;
                 entry += run.len as usize;
             }
@@ -83,6 +100,7 @@ impl Tiled {
         for (row, next) in (first..original.rows()).zip(&mut *next) {
             *next = original.entries(row).start as u32;
         }
+        let ahead = original.streams();
         let mut entry = 0;
         for block in 0..self.blocks() {
             // where the segment of each row starts and ends, in `out`
@@ -103,6 +121,9 @@ impl Tiled {
                 for (out, &col) in out[entries.clone()].iter_mut().zip(&columns[entries]) {
                     let next = &mut next[usize::from(col)];
                     *out = values[*next as usize];
+                    if ahead {
+                        prefetch(values, *next as usize + AHEAD);
+                    }
                     *next += 1;
                 }
             }
