@@ -37,10 +37,14 @@ const NEAR: usize = 768 << 10;
 /// more than whose states stay near; with 16 lanes at least two, for a single product costs less than its index. One, two
 /// or four, so that passes of narrow tiles end where those of wide ones do.
 pub fn steps_per_pass(cols: usize, lanes: usize) -> usize {
-    let near = NEAR / (cols * lanes * size_of::<f32>()).max(1);
     let least = (2 * WIDTH / lanes).max(1);
-    let steps = near.clamp(least, (VECTORS * WIDTH / lanes).max(1));
+    let steps = near(cols, lanes).clamp(least, (VECTORS * WIDTH / lanes).max(1));
     1 << steps.ilog2()
+}
+
+/// Time steps whose states of `cols` columns stay near.
+pub(crate) fn near(cols: usize, lanes: usize) -> usize {
+    NEAR / (cols * lanes * size_of::<f32>()).max(1)
 }
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.

@@ -5,7 +5,7 @@ use std::slice;
 
 use super::{AHEAD, Part, Tiled};
 use crate::gradient::{
-    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, pass,
+    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, near, pass,
     steps_per_pass,
 };
 use crate::isa::Isa;
@@ -15,6 +15,8 @@ use crate::simd::{Kernel, Simd, WIDTH};
 /// How many segments before their use δ are asked for: they lie scattered in the second-level cache or beyond, as segments are
 /// sorted by length.
 const COMING: usize = 3;
+/// How many entries before their use states are asked for where those of a tile leave the second-level cache.
+const STATES_AHEAD: usize = 32;
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of `rows`, which must be whole blocks
 /// of `tiled`.
@@ -111,7 +113,9 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                 add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, Some(AHEAD));
                 return;
             }
+            let far = near(tiled.width, WIDTH * G) < T;
             let mut left = (part[1].segment - part[0].segment) as usize;
+            let mut entries_left = (part[1].entry - part[0].entry) as usize;
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
                 let full = len == tiled.cols_of(tile);
@@ -131,11 +135,27 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                             s.prefetch(step.delta.as_ptr().wrapping_add(coming + g * WIDTH));
                         }
                     }
+                    if far && entries_left >= STATES_AHEAD + len {
+                        self.ask_for_states(s, &states, slice::from_raw_parts(columns.add(STATES_AHEAD), len));
+                    }
+                    entries_left -= len;
                     let delta = deltas::<S, G, T>(s, &self.steps, row + usize::from(*places));
                     add_row(s, &delta, &states, columns, len, out, Some(AHEAD));
                     places = places.add(1);
                     columns = columns.add(len);
                     out = out.add(len);
+                }
+            }
+        }
+    }
+
+    /// Asks for the states of so many columns of a tile at each step.
+    #[inline(always)]
+    fn ask_for_states<S: Simd>(&self, s: S, states: &[*const f32; T], columns: &[u16]) {
+        for &col in columns {
+            for states in states {
+                for g in 0..G {
+                    s.prefetch(states.wrapping_add((usize::from(col) * G + g) * WIDTH));
                 }
             }
         }

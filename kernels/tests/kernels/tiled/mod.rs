@@ -46,8 +46,8 @@ const LONG: Shape = (48, 146, 45, &[0, 1, 20, 48]);
 /// Many segments of each length, so that several are taken at once.
 const MANY: Shape = (130, 20, 9, &[0, 3, 130]);
 /// No column, one entry, tiles of one column, and one tile for all columns, as wide as they are and wider; and last,
-/// tiles so wide that a pass takes fewer steps.
-const SHAPES: [Shape; 9] = [
+/// tiles so wide that a pass takes fewer steps, and that states are asked for ahead of time.
+const SHAPES: [Shape; 10] = [
     (3, 0, 4, &[0, 1, 3]),
     (1, 1, 1, &[0, 1]),
     (1, 1, 9, &[0, 1]),
@@ -57,6 +57,7 @@ const SHAPES: [Shape; 9] = [
     (30, 41, 41, &[0, 11, 12, 30]),
     (30, 41, 64, &[0, 30]),
     (6, 9000, 4096, &[0, 2, 6]),
+    (20, 7000, 7000, &[0, 20]),
 ];
 
 /// A matrix and its tiles, what it multiplies, and the derivatives of the products, both for [`STEPS`] steps.
