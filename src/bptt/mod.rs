@@ -214,18 +214,24 @@ impl Bptt {
         backward.refresh(wiring, parameters);
         let context = Context::new(network, isa, plan, steps, scales);
         if plan.apart {
-            let backward = &*backward;
+            let shared = &*backward;
             context.beside_each_other(&mut self.workspaces, &mut self.tiles, |workspace, tile| {
                 let mut own = std::mem::take(&mut tile.gradients);
                 own.clear();
-                tile.forward(&context, backward.tiles(), workspace);
+                tile.forward(&context, shared.tiles(), workspace);
                 tile.loss(&context, workspace);
-                tile.backward(&context, Hold::Shared(backward), workspace, &mut own);
+                tile.backward(&context, Hold::Shared(shared), workspace, &mut own);
                 tile.gradients = own;
             });
-            for name in ParameterName::ALL {
+            let in_tiles = backward.tiles().is_some();
+            for name in self.trainable.iter().copied() {
                 let parts: Vec<&[f32]> = self.tiles.iter().map(|tile| &**tile.gradients.get(name)).collect();
-                sum_all(self.isa, gradients.get_mut(name), &parts);
+                let gradient = gradients.get_mut(name);
+                if name == ParameterName::RecurrentWeights && in_tiles {
+                    backward.carry_back(isa, &parts, gradient);
+                } else {
+                    sum_all(isa, gradient, &parts);
+                }
             }
         } else {
             gradients.clear();
@@ -237,9 +243,9 @@ impl Bptt {
                     tile.backward(&context, Hold::Alone(backward), workspace, gradients);
                 }
             }
-        }
-        if !gradients.recurrent.is_empty() {
-            backward.carry_back(&mut gradients.recurrent);
+            if !gradients.recurrent.is_empty() {
+                backward.carry_back(isa, &[], &mut gradients.recurrent);
+            }
         }
         if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
             let decay = objective.l2_weights as f32;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use daleian_kernels::{Aligned, Isa, MAX_TILE, Outer, Tiled, tiled_gradient, tiled_product};
+use daleian_kernels::{Aligned, Isa, MAX_TILE, Outer, Tiled, sum_parts, tiled_gradient, tiled_product};
 
 use super::{Partition, Pattern};
 
@@ -69,15 +69,24 @@ impl Tiles {
     /// # Panics
     /// If a length does not fit, or this was made [transposed](Self::transposed).
     pub fn carry(&self, values: &[f32], out: &mut [f32]) {
-        self.each_block(out, |block, out| self.tiled.carry(block, values, out));
+        self.blocks.for_each([out], &|_, row| self.entry(row), &|rows, [out]| {
+            self.tiled.carry(self.block(rows.start), values, out);
+        });
     }
 
-    /// The way back.
+    /// The way back of a sum: `values`, in the order of the tiles, become the sum of `parts` (or stay as they are, if there
+    /// are none), and are taken over into that of the pattern.
     ///
     /// # Panics
-    /// As [`carry`](Self::carry).
-    pub fn carry_back(&self, values: &[f32], out: &mut [f32]) {
-        self.each_block(out, |block, out| self.tiled.carry_back(block, values, out));
+    /// As [`carry`](Self::carry), or if a part has not as many values.
+    pub fn carry_back(&self, isa: Isa, parts: &[&[f32]], values: &mut [f32], out: &mut [f32]) {
+        let cut = |_: usize, row: usize| self.entry(row);
+        self.blocks.for_each([values, out], &cut, &|rows, [values, out]| {
+            if !parts.is_empty() {
+                sum_parts(isa, parts, self.entry(rows.start), values);
+            }
+            self.tiled.carry_back(self.block(rows.start), values, out);
+        });
     }
 
     /// Takes the values of `original`, of which this is the transposed, over into the order of the tiles, on all threads.
@@ -100,11 +109,6 @@ impl Tiles {
     /// Elements of scratch that [`carry_transposed`](Self::carry_transposed) needs.
     pub fn carry_scratch(&self) -> usize {
         self.tiled.tiles() * self.tiled.carry_scratch()
-    }
-
-    /// Calls `work(block, out)` for every block, on all threads; `out` are its entries.
-    fn each_block(&self, out: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync) {
-        self.blocks.for_each([out], &|_, row| self.entry(row), &|rows, [out]| work(self.block(rows.start), out));
     }
 
     /// `out = W states` for rows that are whole blocks: see [`tiled_product`].

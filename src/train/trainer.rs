@@ -256,6 +256,11 @@ impl Trainer {
     /// # Errors
     /// [`Error::Diverged`] if the loss or the gradient is not finite; the parameters are then as they were.
     pub fn step(&mut self) -> Result<(Outcome, Option<Summary>)> {
+        // a caller from outside of the pool enters it here, once, and not for each part of a step
+        rayon::scope(|_| self.step_in_pool())
+    }
+
+    fn step_in_pool(&mut self) -> Result<(Outcome, Option<Summary>)> {
         let samples = self.data.train().samples();
         if self.ordered != Some(self.position.epoch) {
             epoch_order(self.settings.seed, self.position.epoch as u32, samples, &mut self.order);

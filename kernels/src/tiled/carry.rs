@@ -25,7 +25,7 @@ impl Tiled {
     /// # Panics
     /// If a length does not fit, or this was made [transposed](Self::transposed).
     pub fn carry(&self, block: usize, values: &[f32], out: &mut [f32]) {
-        self.check_carry(block, values, out);
+        assert_eq!((values.len(), out.len()), (self.nnz(), self.entries(block).len()), "one value an entry");
         self.each_segment(block, |start, entries, coming| {
             let len = entries.len();
             ask_for(values, coming, len);
@@ -33,22 +33,18 @@ impl Tiled {
         });
     }
 
-    /// The way back: takes the values of `block` in this order over into that of the pattern.
+    /// The way back: takes the values of `block`, which `values` are in this order, over into that of the pattern.
     ///
     /// # Panics
     /// As [`carry`](Self::carry).
     pub fn carry_back(&self, block: usize, values: &[f32], out: &mut [f32]) {
-        self.check_carry(block, values, out);
-        let (first, values) = (self.entries[block], &values[self.entries(block)]);
-        self.each_segment(block, |start, entries, coming| {
-            let (start, len) = (start - first, entries.len());
-            ask_for(out, coming - first, len);
-            out[start..start + len].copy_from_slice(&values[entries]);
+        let entries = self.entries(block);
+        assert_eq!([values.len(), out.len()], [entries.len(); 2], "one value an entry");
+        self.each_segment(block, |start, own, coming| {
+            let (start, len) = (start - entries.start, own.len());
+            ask_for(out, coming - entries.start, len);
+            out[start..start + len].copy_from_slice(&values[own]);
         });
-    }
-
-    fn check_carry(&self, block: usize, values: &[f32], out: &[f32]) {
-        assert_eq!((values.len(), out.len()), (self.nnz(), self.entries(block).len()), "one value an entry");
     }
 
     /// Calls `segment(start, entries, coming)` for each segment of `block`: where it starts in the pattern, its entries

@@ -26,7 +26,7 @@ fn by_hand() {
     // row 0: 1 | 2 3, row 1: 4 | | 5, row 3: 6 7 | | 8
     assert_eq!(there, [1.0, 4.0, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0]);
     for block in 0..2 {
-        tiled.carry_back(block, &there, &mut back[tiled.entries(block)]);
+        tiled.carry_back(block, &there[tiled.entries(block)], &mut back[tiled.entries(block)]);
     }
     assert_eq!(back, VALUES);
 }

@@ -1,6 +1,6 @@
 //! What training needs beside the network: W and V by presynaptic neuron, and W in tiles where it is taken so.
 
-use daleian_kernels::{self as kernels, Adjoint, Aligned, Operand, Product};
+use daleian_kernels::{self as kernels, Adjoint, Aligned, Isa, Operand, Product};
 
 use super::{Rows, Step};
 use crate::network::{Parameters, Wiring};
@@ -133,11 +133,11 @@ impl Backward {
         }
     }
 
-    /// Brings a gradient of W into the order of the pattern: it changes places with the values in tiles, which are not
-    /// needed any more.
-    pub fn carry_back(&mut self, gradient: &mut Aligned) {
+    /// Brings a gradient of W in tiles, the sum of `parts` if there are any, into the order of the pattern: it changes places
+    /// with the values in tiles, which are not needed any more. Does nothing where W is taken row by row.
+    pub fn carry_back(&mut self, isa: Isa, parts: &[&[f32]], gradient: &mut Aligned) {
         if let Recurrent::Tiles(both) = &mut self.recurrent {
-            both.forward.carry_back(gradient, &mut both.values);
+            both.forward.carry_back(isa, parts, gradient, &mut both.values);
             std::mem::swap(gradient, &mut both.values);
         }
     }

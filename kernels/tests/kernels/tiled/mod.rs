@@ -169,7 +169,9 @@ fn carried(tiled: &Tiled, values: &[f32]) -> Vec<f32> {
 /// The way back.
 fn carried_back(tiled: &Tiled, values: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; tiled.nnz()];
-    (0..tiled.blocks()).for_each(|block| tiled.carry_back(block, values, &mut out[tiled.entries(block)]));
+    for (block, entries) in (0..tiled.blocks()).map(|block| tiled.entries(block)).enumerate() {
+        tiled.carry_back(block, &values[entries.clone()], &mut out[entries]);
+    }
     out
 }
 
