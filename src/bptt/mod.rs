@@ -224,11 +224,11 @@ impl Bptt {
                 tile.gradients = own;
             });
             let in_tiles = backward.tiles().is_some();
-            for name in self.trainable.iter().copied() {
+            for name in ParameterName::ALL {
                 let parts: Vec<&[f32]> = self.tiles.iter().map(|tile| &**tile.gradients.get(name)).collect();
                 let gradient = gradients.get_mut(name);
-                if name == ParameterName::RecurrentWeights && in_tiles {
-                    backward.carry_back(isa, &parts, gradient);
+                if name == ParameterName::RecurrentWeights && in_tiles && !gradient.is_empty() {
+                    backward.carry_back(isa, Some(&parts), gradient);
                 } else {
                     sum_all(isa, gradient, &parts);
                 }
@@ -244,7 +244,7 @@ impl Bptt {
                 }
             }
             if !gradients.recurrent.is_empty() {
-                backward.carry_back(isa, &[], &mut gradients.recurrent);
+                backward.carry_back(isa, None, &mut gradients.recurrent);
             }
         }
         if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {

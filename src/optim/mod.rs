@@ -5,7 +5,7 @@ mod spec;
 
 use std::ops::Range;
 
-use daleian_kernels::{AdamStep, Aligned, Bounds, Isa, SgdStep, adam, sgd, sum_squares};
+use daleian_kernels::{AdamStep, Aligned, Bounds, Isa, SgdStep, WIDTH, adam, sgd, sum_squares};
 use rayon::prelude::*;
 
 pub use spec::{OptimizerSpec, ScheduleSpec};
@@ -20,8 +20,10 @@ pub struct Optimizer {
     moments: Vec<Parameters>,
 }
 
-/// Elements that one task takes; every element stands for itself, so the cut does not show in the bits.
+/// Elements that one task takes; every element stands for itself, so the cut does not show in the bits. Signs are kept in
+/// sixteens.
 const CHUNK: usize = 1 << 15;
+const _: () = assert!(CHUNK.is_multiple_of(WIDTH));
 /// Chunks below which a task is not worth waking a thread for.
 const LEAST: usize = 2;
 
@@ -62,7 +64,7 @@ impl Optimizer {
     }
 
     /// One step with learning rate `rate`, for recurrent weights times their factor. The gradient is multiplied by
-    /// `scale` first (see [`clip`]); recurrent weights are held within `bounds` in the same pass.
+    /// `scale` first (see [`clip`]); recurrent weights are held within `bounds` in the same pass, which are asked for by ranges that start with a multiple of 16.
     ///
     /// Parameters whose gradient is empty stay as they are.
     pub fn step<'a>(

@@ -74,15 +74,15 @@ impl Tiles {
         });
     }
 
-    /// The way back of a sum: `values`, in the order of the tiles, become the sum of `parts` (or stay as they are, if there
-    /// are none), and are taken over into that of the pattern.
+    /// The way back: takes `values` from the order of the tiles over into that of the pattern, on all threads. Where `parts` are
+    /// given, in the order of the tiles too, `values` are first overwritten with their sum.
     ///
     /// # Panics
     /// As [`carry`](Self::carry), or if a part has not as many values.
-    pub fn carry_back(&self, isa: Isa, parts: &[&[f32]], values: &mut [f32], out: &mut [f32]) {
+    pub fn carry_back(&self, isa: Isa, parts: Option<&[&[f32]]>, values: &mut [f32], out: &mut [f32]) {
         let cut = |_: usize, row: usize| self.entry(row);
         self.blocks.for_each([values, out], &cut, &|rows, [values, out]| {
-            if !parts.is_empty() {
+            if let Some(parts) = parts {
                 sum_parts(isa, parts, self.entry(rows.start), values);
             }
             self.tiled.carry_back(self.block(rows.start), values, out);
@@ -133,5 +133,39 @@ impl Tiles {
     /// If a shape does not fit.
     pub fn gradient(&self, isa: Isa, lanes: usize, rows: &Range<usize>, steps: &[Outer], gradient: &mut [f32]) {
         tiled_gradient(isa, rows, lanes, &self.tiled, steps, gradient);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row i of 40 has every column that i + 1 divides, so that blocks and tiles have segments of many lengths.
+    #[test]
+    fn sums_of_parts_are_carried_back_whatever_the_blocks() {
+        let rows: Vec<Vec<u32>> = (1..=40).map(|k| (0..40).filter(|col| col % k == 0).collect()).collect();
+        let indptr = std::iter::once(0).chain(rows.iter().scan(0, |sum, row| {
+            *sum += row.len();
+            Some(*sum)
+        }));
+        let pattern = Pattern::new(40, 40, indptr.collect(), rows.concat()).unwrap();
+        let nnz = pattern.nnz();
+        let original = |factor: usize| (0..nnz).map(|entry| (factor * entry) as f32).collect::<Vec<_>>();
+        for blocks in [1, 2, 7] {
+            let tiles = Tiles::new(&pattern, 9, blocks);
+            assert!(blocks == 1 || tiles.blocks().parts() > 1);
+            let parts = [1, 10, 100].map(|factor| {
+                let mut part = vec![f32::NAN; nnz];
+                tiles.carry(&original(factor), &mut part);
+                part
+            });
+            let parts = parts.each_ref().map(|part| &part[..]);
+            let (mut sums, mut out) = (vec![f32::NAN; nnz], vec![f32::NAN; nnz]);
+            tiles.carry_back(Isa::available()[0], Some(&parts), &mut sums, &mut out);
+            assert_eq!(out, original(111));
+            out.fill(f32::NAN);
+            tiles.carry_back(Isa::available()[0], None, &mut sums, &mut out);
+            assert_eq!(out, original(111));
+        }
     }
 }

@@ -140,8 +140,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
-        // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        super::prefetch(p);
     }
 
     ops! {

@@ -18,18 +18,16 @@ pub const WIDTH: usize = 16;
 /// no room for a fraction, so that a sum that is not an integer is rounded to the nearest.
 pub(crate) const EXPONENT_ORIGIN: f32 = 12_582_912.0 + 127.0;
 
-/// Asks for the cache line of element `at` of `x`, which need not be there; does nothing where there is no such instruction
-/// that every processor has.
+/// Asks for the cache line at `p`, which need not be valid. Does nothing but on x86-64.
 #[inline(always)]
-pub(crate) fn prefetch<T>(x: &[T], at: usize) {
-    let place = x.as_ptr().wrapping_add(at);
+pub(crate) fn prefetch(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64, and a prefetch reads nothing that the program could see, whatever the address.
+    // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(p.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
+    let _ = p;
 }
 
 /// Work that is written once and compiled for each instruction set.

@@ -7,15 +7,15 @@ use crate::pattern::Pattern;
 use crate::simd::prefetch;
 
 /// How many segments before their turn the values of a segment, which lie at random, are asked for.
-const COMING: usize = 64;
+const SEGMENTS_AHEAD: usize = 64;
 /// How many values of a row before their turn its values are asked for: a cache line, as other rows have theirs in between.
-const AHEAD: usize = 16;
+const VALUES_AHEAD: usize = 16;
 
-/// Asks for the first and the last of `len` values from `start` on.
+/// Asks for the first and the last of `len` values from `start` on, whether they are there or not.
 #[inline(always)]
 fn ask_for(values: &[f32], start: usize, len: usize) {
-    prefetch(values, start);
-    prefetch(values, start + len - 1);
+    prefetch(values.as_ptr().wrapping_add(start));
+    prefetch(values.as_ptr().wrapping_add(start + len - 1));
 }
 
 impl Tiled {
@@ -48,14 +48,15 @@ impl Tiled {
     }
 
     /// Calls `segment(start, entries, coming)` for each segment of `block`: where it starts in the pattern, its entries
-    /// in this order, counted from the first of the block, and where the one starts that is [`COMING`] turns ahead.
+    /// in this order, counted from the first of the block, and where the one starts that is [`SEGMENTS_AHEAD`] turns ahead
+    /// (of this block or a later one, mostly as long, as segments are sorted by length; at the very end, this one again).
     fn each_segment(&self, block: usize, mut segment: impl FnMut(usize, Range<usize>, usize)) {
         let parts = &self.parts[block * self.tiles()..=(block + 1) * self.tiles()];
         let (mut at, mut entry) = (parts[0].segment as usize, 0);
         for run in &self.runs[parts[0].run as usize..parts[self.tiles()].run as usize] {
             for _ in 0..run.count {
                 let start = self.starts[at];
-                let coming = *self.starts.get(at + COMING).unwrap_or(&start);
+                let coming = *self.starts.get(at + SEGMENTS_AHEAD).unwrap_or(&start);
                 segment(start as usize, entry..entry + run.len as usize, coming as usize);
                 at += 1;
                 entry += run.len as usize;
@@ -118,7 +119,7 @@ impl Tiled {
                     let next = &mut next[usize::from(col)];
                     *out = values[*next as usize];
                     if ahead {
-                        prefetch(values, *next as usize + AHEAD);
+                        prefetch(values.as_ptr().wrapping_add(*next as usize + VALUES_AHEAD));
                     }
                     *next += 1;
                 }

@@ -15,7 +15,8 @@ use crate::simd::{Kernel, Simd, WIDTH};
 /// How many segments before their use δ are asked for: they lie scattered in the second-level cache or beyond, as segments are
 /// sorted by length.
 const COMING: usize = 3;
-/// How many entries before their use states are asked for where those of a tile leave the second-level cache.
+/// How many entries before their use states are asked for where those of a tile leave the second-level cache and sixteen sums
+/// are kept in registers.
 const STATES_AHEAD: usize = 32;
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of `rows`, which must be whole blocks
@@ -92,8 +93,9 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
     unsafe fn part<S: Simd>(&self, s: S, tile: usize, row: usize, part: [Part; 2]) {
         let Blocks { tiled, gradient, ref blocks, .. } = *self.blocks;
         let first = tiled.entries[blocks.start];
-        // SAFETY: the runs of a part have as many segments and entries as the part; a place is a row of the block and a
-        // column one of the tile; the output holds the entries of the blocks, counted from the first of them.
+        // SAFETY: the runs of a part have as many segments and entries as the part, and columns that are looked at ahead are
+        // of the entries that are left of it; a place is a row of the block and a column one of the tile; the output holds
+        // the entries of the blocks, counted from the first of them.
         unsafe {
             let mut places = tiled.places.as_ptr().add(part[0].segment as usize);
             let mut columns = tiled.columns.as_ptr().add(part[0].entry as usize);
@@ -135,8 +137,12 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                             s.prefetch(step.delta.as_ptr().wrapping_add(coming + g * WIDTH));
                         }
                     }
-                    if far && entries_left >= STATES_AHEAD + len {
-                        self.ask_for_states(s, &states, slice::from_raw_parts(columns.add(STATES_AHEAD), len));
+                    if far {
+                        let ahead = entries_left.saturating_sub(STATES_AHEAD).min(len);
+                        let columns = columns.wrapping_add(STATES_AHEAD);
+                        for k in 0..ahead {
+                            self.ask_for_states(s, &states, *columns.add(k));
+                        }
                     }
                     entries_left -= len;
                     let delta = deltas::<S, G, T>(s, &self.steps, row + usize::from(*places));
@@ -149,14 +155,12 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
         }
     }
 
-    /// Asks for the states of so many columns of a tile at each step.
+    /// Asks for the states of a column of a tile at each step.
     #[inline(always)]
-    fn ask_for_states<S: Simd>(&self, s: S, states: &[*const f32; T], columns: &[u16]) {
-        for &col in columns {
-            for states in states {
-                for g in 0..G {
-                    s.prefetch(states.wrapping_add((usize::from(col) * G + g) * WIDTH));
-                }
+    fn ask_for_states<S: Simd>(&self, s: S, states: &[*const f32; T], col: u16) {
+        for states in states {
+            for g in 0..G {
+                s.prefetch(states.wrapping_add((usize::from(col) * G + g) * WIDTH));
             }
         }
     }

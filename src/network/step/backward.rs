@@ -133,9 +133,9 @@ impl Backward {
         }
     }
 
-    /// Brings a gradient of W in tiles, the sum of `parts` if there are any, into the order of the pattern: it changes places
-    /// with the values in tiles, which are not needed any more. Does nothing where W is taken row by row.
-    pub fn carry_back(&mut self, isa: Isa, parts: &[&[f32]], gradient: &mut Aligned) {
+    /// Brings a gradient of W in tiles, first made the sum of `parts` where they are given, into the order of the pattern: it
+    /// changes places with the values in tiles, which are not needed any more. Does nothing where W is taken row by row.
+    pub fn carry_back(&mut self, isa: Isa, parts: Option<&[&[f32]]>, gradient: &mut Aligned) {
         if let Recurrent::Tiles(both) = &mut self.recurrent {
             both.forward.carry_back(isa, parts, gradient, &mut both.values);
             std::mem::swap(gradient, &mut both.values);

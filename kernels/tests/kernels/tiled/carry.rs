@@ -64,3 +64,24 @@ proptest! {
         prop_assert_eq!(bits(&y), bits(&blocks.collect::<Vec<_>>()));
     }
 }
+
+/// So many entries that values are asked for ahead of time: all of them, so that every row and column ends one.
+#[test]
+fn a_large_matrix_is_carried_like_any_other() {
+    const N: usize = 730;
+    let pattern = Pattern::dense(N, N);
+    assert!(pattern.nnz() > 1 << 19);
+    let values: Vec<f32> = (0..N * N).map(|entry| entry as f32).collect();
+    let (width, bounds) = (100, [0, 300, N]);
+    let tiled = Tiled::new(&pattern, width, &bounds);
+    assert!(carried_back(&tiled, &carried(&tiled, &values)) == values);
+    let back = Tiled::transposed(&pattern, width, &bounds);
+    for tile in 0..back.tiles() {
+        let mut out = vec![f32::NAN; back.entries_of_tile(tile).len()];
+        back.carry_transposed(tile, &pattern, &values, &mut out, &mut vec![u32::MAX; back.carry_scratch()]);
+        // segments are of one length, so that they come column by column
+        let rows = tile * width..((tile + 1) * width).min(N);
+        let want = (0..N).flat_map(|col| rows.clone().map(move |row| (row * N + col) as f32));
+        assert!(out.into_iter().eq(want), "tile {tile}");
+    }
+}

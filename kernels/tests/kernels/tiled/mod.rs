@@ -46,7 +46,7 @@ const LONG: Shape = (48, 146, 45, &[0, 1, 20, 48]);
 /// Many segments of each length, so that several are taken at once.
 const MANY: Shape = (130, 20, 9, &[0, 3, 130]);
 /// No column, one entry, tiles of one column, and one tile for all columns, as wide as they are and wider; and last,
-/// tiles so wide that a pass takes fewer steps, and that states are asked for ahead of time.
+/// tiles so wide that a pass takes fewer steps, and that states are asked for ahead of time (where that is done).
 const SHAPES: [Shape; 10] = [
     (3, 0, 4, &[0, 1, 3]),
     (1, 1, 1, &[0, 1]),
