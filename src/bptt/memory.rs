@@ -4,7 +4,7 @@ use super::plan::{apart, tiles_of};
 use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
-use crate::sparse::Pattern;
+use crate::sparse::{Pattern, Transposed};
 
 /// Bytes of an `f32` or an index.
 const WORD: u64 = 4;
@@ -80,7 +80,8 @@ impl BpttMemory {
 
 /// Bytes of a matrix by column: row pointers, and a row, a place and a value an entry.
 fn transposed(pattern: &Pattern) -> u64 {
-    words(&[3, pattern.nnz()]).saturating_add(2 * words(&[pattern.cols() + 1]))
+    let rest = Transposed::origin_bytes(pattern).saturating_add(2 * words(&[pattern.cols() + 1]));
+    words(&[2, pattern.nnz()]).saturating_add(rest)
 }
 
 /// Bytes of W in tiles of `width` columns and about `blocks` blocks of rows both ways: a column of two bytes an entry each,

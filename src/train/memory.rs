@@ -97,7 +97,7 @@ impl MemoryEstimate {
             synapses: pattern(wiring.recurrent())
                 + pattern(wiring.input())
                 + pattern(wiring.readout())
-                + Guard::bytes(settings.constraint, wiring),
+                + Guard::bytes(settings.held_by(wiring), wiring),
             parameters: bytes(&ParameterName::ALL) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
             moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
@@ -150,7 +150,8 @@ mod tests {
         assert_eq!([memory.parameters, memory.moments], [4 * parameters, 8 * parameters]);
         // and each of the four tiles its own
         assert_eq!(memory.gradients, 5 * 4 * parameters);
-        assert_eq!(memory.transposed, 12 * (16_384 + 128) + 8 * (129 + 129));
+        // a row, a place of two bytes and a value an entry; where the rows of W and of the readout start, both ways
+        assert_eq!(memory.transposed, 10 * (16_384 + 128) + 8 * (129 + 129) + 4 * (128 + 1));
         // a cache line more a tile from one step to the next
         let step = (128 * 208 + 4 * 16) * 4;
         assert_eq!(memory.states, 50 * step);
@@ -163,5 +164,6 @@ mod tests {
         config.frozen = vec![crate::network::ParameterName::RecurrentWeights];
         let frozen = config.memory().unwrap();
         assert_eq!([frozen.parameters, frozen.moments], [4 * parameters, 8 * (3 * 128 + 1)]);
+        assert_eq!(frozen.synapses, memory.synapses - 16_384 / 4);
     }
 }

@@ -60,6 +60,12 @@ impl TrainSettings {
             .filter(|&name| wiring.size(name) > 0)
             .collect()
     }
+
+    /// What holds the recurrent weights of `wiring`: nothing where they are frozen.
+    pub(super) fn held_by(&self, wiring: &Wiring) -> Constraint {
+        let trained = self.trainable(wiring).contains(&ParameterName::RecurrentWeights);
+        if trained { self.constraint } else { Constraint::None }
+    }
 }
 
 /// Where a run stands: epochs done, and steps done of the one under way.
@@ -121,8 +127,9 @@ impl Trainer {
         if trainable.is_empty() {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
-        let guard = Guard::new(settings.constraint, &wiring);
-        if settings.constraint.keeps_signs() && trainable.contains(&ParameterName::RecurrentWeights) {
+        let held_by = settings.held_by(&wiring);
+        let guard = Guard::new(held_by, &wiring);
+        if held_by.keeps_signs() {
             guard.project(isa, &mut network);
         }
         let loss = settings.objective.loss;

@@ -111,8 +111,8 @@ fn a_run_in_a_process_of_its_own() {
 }
 
 /// What training with Adam has to keep of a synapse: its column, weight, gradient and two moments; its row, its place
-/// and its weight once more in the transposed index: 8 × 4 bytes, and two bits of sign.
-const KEPT: usize = 32;
+/// (of two bytes) and its weight once more in the transposed index: 30 bytes and two bits of sign.
+const KEPT: usize = 31;
 
 /// On top of it the states in time: 16 lanes (the fewest) for 100 synapses, about a dozen times. Loading a second
 /// network beside the first stays below.
