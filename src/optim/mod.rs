@@ -64,7 +64,8 @@ impl Optimizer {
     }
 
     /// One step with learning rate `rate`, for recurrent weights times their factor. The gradient is multiplied by
-    /// `scale` first (see [`clip`]); recurrent weights are held within `bounds` in the same pass, which are asked for by ranges that start with a multiple of 16.
+    /// `scale` first (see [`clip`]); recurrent weights are held within `bounds` in the same pass, which is called with ranges
+    /// that start with a multiple of 16.
     ///
     /// Parameters whose gradient is empty stay as they are.
     pub fn step<'a>(

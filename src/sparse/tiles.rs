@@ -143,12 +143,12 @@ mod tests {
     /// Row i of 40 has every column that i + 1 divides, so that blocks and tiles have segments of many lengths.
     #[test]
     fn sums_of_parts_are_carried_back_whatever_the_blocks() {
-        let rows: Vec<Vec<u32>> = (1..=40).map(|k| (0..40).filter(|col| col % k == 0).collect()).collect();
-        let indptr = std::iter::once(0).chain(rows.iter().scan(0, |sum, row| {
-            *sum += row.len();
-            Some(*sum)
-        }));
-        let pattern = Pattern::new(40, 40, indptr.collect(), rows.concat()).unwrap();
+        let (mut indptr, mut indices) = (vec![0], Vec::new());
+        for divisor in 1..=40 {
+            indices.extend((0..40).filter(|col| col % divisor == 0));
+            indptr.push(indices.len());
+        }
+        let pattern = Pattern::new(40, 40, indptr, indices).unwrap();
         let nnz = pattern.nnz();
         let original = |factor: usize| (0..nnz).map(|entry| (factor * entry) as f32).collect::<Vec<_>>();
         for blocks in [1, 2, 7] {

@@ -46,25 +46,16 @@ pub enum Bounds<'a> {
 /// # Panics
 /// If the bounds are not for `len` parameters.
 pub(super) fn walk(isa: Isa, len: usize, pass: impl Pass, bounds: Bounds) {
-    let check = |signs: Signs| assert_eq!(signs.len(), len, "one sign for each parameter");
+    use Bounds as B;
+    if let B::Dale(signs) | B::Rectified(signs) | B::Reflected(signs) | B::Exponentiated(signs) = bounds {
+        assert_eq!(signs.len(), len, "one sign for each parameter");
+    }
     match bounds {
-        Bounds::Free => isa.run(Walk { len, blocks: Held { pass, hold: Free } }),
-        Bounds::Dale(signs) => {
-            check(signs);
-            isa.run(Walk { len, blocks: Held { pass, hold: Dale(signs) } });
-        }
-        Bounds::Rectified(signs) => {
-            check(signs);
-            isa.run(Walk { len, blocks: Held { pass, hold: Rectified(signs) } });
-        }
-        Bounds::Reflected(signs) => {
-            check(signs);
-            isa.run(Walk { len, blocks: Held { pass, hold: Reflected(signs) } });
-        }
-        Bounds::Exponentiated(signs) => {
-            check(signs);
-            isa.run(Walk { len, blocks: Held { pass, hold: Exponentiated(signs) } });
-        }
+        B::Free => isa.run(Walk { len, blocks: Held { pass, hold: Free } }),
+        B::Dale(signs) => isa.run(Walk { len, blocks: Held { pass, hold: Dale(signs) } }),
+        B::Rectified(signs) => isa.run(Walk { len, blocks: Held { pass, hold: Rectified(signs) } }),
+        B::Reflected(signs) => isa.run(Walk { len, blocks: Held { pass, hold: Reflected(signs) } }),
+        B::Exponentiated(signs) => isa.run(Walk { len, blocks: Held { pass, hold: Exponentiated(signs) } }),
     }
 }
 

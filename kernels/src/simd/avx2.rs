@@ -138,11 +138,6 @@ impl Simd for Avx2 {
         }
     }
 
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        super::prefetch(p);
-    }
-
     ops! {
         add(a, b) = _mm256_add_ps(a, b);
         sub(a, b) = _mm256_sub_ps(a, b);

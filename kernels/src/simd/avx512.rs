@@ -173,11 +173,6 @@ impl Simd for Avx512 {
         }
     }
 
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        super::prefetch(p);
-    }
-
     ops! {
         add(a, b) = _mm512_add_ps(a, b);
         sub(a, b) = _mm512_sub_ps(a, b);

@@ -94,7 +94,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         }
     }
     /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
-    fn prefetch(self, p: *const f32);
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        prefetch(p);
+    }
 
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;

@@ -169,7 +169,8 @@ fn carried(tiled: &Tiled, values: &[f32]) -> Vec<f32> {
 /// The way back.
 fn carried_back(tiled: &Tiled, values: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; tiled.nnz()];
-    for (block, entries) in (0..tiled.blocks()).map(|block| tiled.entries(block)).enumerate() {
+    for block in 0..tiled.blocks() {
+        let entries = tiled.entries(block);
         tiled.carry_back(block, &values[entries.clone()], &mut out[entries]);
     }
     out
