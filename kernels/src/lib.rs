@@ -39,7 +39,7 @@ pub use math::exp;
 pub use operand::{MAX_LANES, Operand, Product};
 pub use optimize::{AdamStep, Bounds, EntrySigns, SgdStep, Signs, adam, clamp, sgd};
 pub use pattern::{Pattern, PatternError};
-pub use reduce::{add_assign, rectify, row_sums, sum_parts, sum_squares};
+pub use reduce::{add_assign, lane_squares, rectify, row_sums, sum_parts, sum_squares};
 pub use roof::multiply_add_rate;
 pub use simd::WIDTH;
 pub use tiled::{MAX_TILE, Sliced, SlicedProduct, Tiled, tiled_gradient, tiled_product};

@@ -2,6 +2,7 @@
 
 use crate::blocks::{Blocks, Walk, load, store};
 use crate::isa::Isa;
+use crate::operand::check_lanes;
 use crate::simd::{Kernel, Simd, WIDTH};
 
 struct SumSquares<'a>(&'a [f32]);
@@ -135,6 +136,45 @@ pub fn row_sums(isa: Isa, lanes: usize, x: &[f32], out: &mut [f32]) {
     isa.run(RowSums { lanes, x, out });
 }
 
+struct LaneSquares<'a> {
+    lanes: usize,
+    rectified: bool,
+    x: &'a [f32],
+    out: &'a mut [f64],
+}
+
+impl Kernel for LaneSquares<'_> {
+    type Output = ();
+
+    /// Plain code, as in [`SumSquares`], sixteen lanes after the other, whose sums stay in registers.
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // of a lane that is not rectified no number is below
+        let least = s.splat(if self.rectified { 0.0 } else { f32::NEG_INFINITY });
+        for (group, out) in self.out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+            for row in self.x.chunks_exact(self.lanes) {
+                let mut rates = [0.0; WIDTH];
+                store(s, &mut rates, 0, WIDTH, s.max(load(s, row, group * WIDTH, WIDTH), least));
+                for (sum, rate) in out.iter_mut().zip(rates) {
+                    *sum += f64::from(rate) * f64::from(rate);
+                }
+            }
+        }
+    }
+}
+
+/// out_k ← out_k + Σ_i ρ(x_ik)² in f64, over the rows i of lane k: `x` is `[rows, lanes]`, `out` is `[lanes]`, and ρ is
+/// max(x, 0) where `rectified`. The same bits on every instruction set.
+///
+/// # Panics
+/// If `lanes` is not 16, 32, 48 or 64, `x` not of whole rows, or `out` not one sum a lane.
+pub fn lane_squares(isa: Isa, lanes: usize, rectified: bool, x: &[f32], out: &mut [f64]) {
+    check_lanes(lanes);
+    assert!(x.len().is_multiple_of(lanes), "whole rows of lanes");
+    assert_eq!(out.len(), lanes, "a sum for each lane");
+    isa.run(LaneSquares { lanes, rectified, x, out });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +303,50 @@ mod tests {
         });
         let first = sums.next().unwrap();
         assert!(sums.all(|other| other == first));
+    }
+
+    #[test]
+    fn squares_of_rates_are_summed_lane_by_lane_and_the_same_everywhere() {
+        for lanes in [16, 32, 48, 64] {
+            for rows in [0, 1, 5] {
+                for rectified in [false, true] {
+                    let mut x = numbers(rows * lanes);
+                    let rho = |x: f32| f64::from(if rectified { x.max(0.0) } else { x });
+                    let want = |k: usize| 0.5 + (0..rows).map(|i| rho(x[i * lanes + k]).powi(2)).sum::<f64>();
+                    let want: Vec<f64> = (0..lanes).map(want).collect();
+                    let mut first: Option<Vec<f64>> = None;
+                    for isa in Isa::available() {
+                        let mut out = vec![0.5; lanes];
+                        lane_squares(isa, lanes, rectified, &x, &mut out);
+                        assert!(out.iter().zip(&want).all(|(a, b)| (a - b).abs() <= 1e-14 * b), "{lanes} on {isa}");
+                        assert_eq!(*first.get_or_insert_with(|| out.clone()), out, "{lanes} on {isa}");
+                    }
+                    // what is not finite is seen in its lane alone, but for rates of -∞
+                    for (bad, seen) in [(f32::NAN, true), (f32::INFINITY, true), (f32::NEG_INFINITY, !rectified)] {
+                        let Some(last) = x.last_mut() else { continue };
+                        *last = bad;
+                        for isa in Isa::available() {
+                            let mut out = vec![0.5; lanes];
+                            lane_squares(isa, lanes, rectified, &x, &mut out);
+                            assert_eq!(!out[lanes - 1].is_finite(), seen, "{bad} on {isa}");
+                            assert!(out[..lanes - 1].iter().all(|sum| sum.is_finite()), "{bad} on {isa}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "whole rows of lanes")]
+    fn whole_rows_are_demanded() {
+        lane_squares(Isa::available()[0], 16, true, &[0.0; 20], &mut [0.0; 16]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a sum for each lane")]
+    fn a_sum_for_each_lane_is_demanded() {
+        lane_squares(Isa::available()[0], 16, true, &[0.0; 32], &mut [0.0; 2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::array;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use daleian_kernels::{Aligned, Isa, Outer};
+use daleian_kernels::{Aligned, Isa, MAX_LANES, Outer, lane_squares};
 
 use rayon::prelude::*;
 
@@ -164,6 +164,7 @@ impl Tile {
         let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
         // where every state is kept, the readout waits: threads that share time steps need not wait for it each time
         let waits = segments.is_some_and(|segments| segments.count() == 1);
+        let squares = &mut [0.0; MAX_LANES][..self.lanes.stored];
         for t in 0..context.steps {
             let step = context.step(self.lanes.stored, tiles);
             let activations = workspace.forward(&step, segments, t, part(&self.input, t, inputs));
@@ -171,9 +172,10 @@ impl Tile {
                 step.readout(activations, part_mut(&mut self.output, t, outputs));
             }
             if context.scales.sum_rates {
-                self.totals.rates += squares(activations, self.lanes, wiring.rectified());
+                lane_squares(context.isa, self.lanes.stored, wiring.rectified(), activations, squares);
             }
         }
+        self.totals.rates = squares[..self.lanes.used].iter().sum();
         if waits {
             let size = wiring.neurons() * self.lanes.stored;
             let step = context.step(self.lanes.stored, tiles);
@@ -321,16 +323,4 @@ impl Tile {
         let first = [Outer { delta: workspace.delta.get(0, size), states: part(&self.input, 0, inputs) }];
         step.add_gradients(&[], &first, gradients);
     }
-}
-
-/// Σ r² over neurons and the lanes used.
-fn squares(activations: &[f32], lanes: Lanes, rectified: bool) -> f64 {
-    let mut sum = 0.0;
-    for row in activations.chunks_exact(lanes.stored) {
-        for &a in &row[..lanes.used] {
-            let r = if rectified && a < 0.0 { 0.0 } else { a };
-            sum += f64::from(r) * f64::from(r);
-        }
-    }
-    sum
 }
