@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::avx2::Avx2;
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, four_short};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,35 +41,32 @@ impl Avx512 {
     }
 }
 
-/// An index that fits a pointer offset.
-trait Offset: Copy {
-    fn offset(self) -> usize;
-}
-impl Offset for u16 {
-    #[inline(always)]
-    fn offset(self) -> usize {
-        usize::from(self)
-    }
-}
-impl Offset for u32 {
-    #[inline(always)]
-    fn offset(self) -> usize {
-        self as usize
+/// The elements at four places, one by one: faster than the gather of a processor that makes it of many small steps.
+///
+/// # Safety
+/// AVX-512 is present; `base` is valid for reading at each of them.
+#[inline(always)]
+unsafe fn four(base: *const f32, at: [usize; 4]) -> __m128 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let a = _mm_load_ss(base.add(at[0]));
+        let a = _mm_insert_ps::<0x10>(a, _mm_load_ss(base.add(at[1])));
+        let a = _mm_insert_ps::<0x20>(a, _mm_load_ss(base.add(at[2])));
+        _mm_insert_ps::<0x30>(a, _mm_load_ss(base.add(at[3])))
     }
 }
 
-/// The elements at four indices, one by one: faster than the gather of a processor that makes it of many small steps.
+/// The elements at sixteen places, `at(k)` giving the four from the 4 k-th on.
 ///
 /// # Safety
-/// AVX-512 is present; `index` is valid for reading 4 indices; `base` is valid for reading at each of them.
+/// As [`four`].
 #[inline(always)]
-unsafe fn four(base: *const f32, index: *const impl Offset) -> __m128 {
+unsafe fn sixteen(base: *const f32, at: impl Fn(usize) -> [usize; 4]) -> __m512 {
     // SAFETY: as the caller promises.
     unsafe {
-        let a = _mm_load_ss(base.add((*index).offset()));
-        let a = _mm_insert_ps::<0x10>(a, _mm_load_ss(base.add((*index.add(1)).offset())));
-        let a = _mm_insert_ps::<0x20>(a, _mm_load_ss(base.add((*index.add(2)).offset())));
-        _mm_insert_ps::<0x30>(a, _mm_load_ss(base.add((*index.add(3)).offset())))
+        let low = _mm256_set_m128(four(base, at(1)), four(base, at(0)));
+        let high = _mm256_set_m128(four(base, at(3)), four(base, at(2)));
+        _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
     }
 }
 
@@ -137,9 +134,7 @@ impl Simd for Avx512 {
         // not touched. An index is below 2^31 (the pattern holds to that), so the signed offset is the unsigned.
         unsafe {
             if len == 16 && !self.gathers {
-                let low = _mm256_set_m128(four(base, index.add(4)), four(base, index));
-                let high = _mm256_set_m128(four(base, index.add(12)), four(base, index.add(8)));
-                return _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+                return sixteen(base, |k| std::array::from_fn(|j| *index.add(4 * k + j) as usize));
             }
             let mask = first(len);
             let index = _mm512_maskz_loadu_epi32(mask, index.cast());
@@ -152,9 +147,7 @@ impl Simd for Avx512 {
         // not touched.
         unsafe {
             if len == 16 && !self.gathers {
-                let low = _mm256_set_m128(four(base, index.add(4)), four(base, index));
-                let high = _mm256_set_m128(four(base, index.add(12)), four(base, index.add(8)));
-                return _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+                return sixteen(base, |k| four_short(index.add(4 * k)).map(usize::from));
             }
             let mask = first(len);
             let index = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, index.cast()));

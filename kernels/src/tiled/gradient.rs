@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::slice;
 
-use super::{AHEAD, Part, Tiled};
+use super::{AHEAD, FAR_AHEAD, Part, Tiled};
 use crate::gradient::{
     Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, near, pass,
     steps_per_pass,
@@ -93,6 +93,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
     unsafe fn part<S: Simd>(&self, s: S, tile: usize, row: usize, part: [Part; 2]) {
         let Blocks { tiled, gradient, ref blocks, .. } = *self.blocks;
         let first = tiled.entries[blocks.start];
+        let entries_ahead = Some(if tiled.is_far() { FAR_AHEAD } else { AHEAD });
         // SAFETY: the runs of a part have as many segments and entries as the part, and columns that are looked at ahead are
         // of the entries that are left of it; a place is a row of the block and a column one of the tile; the output holds
         // the entries of the blocks, counted from the first of them.
@@ -112,7 +113,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                         Segment { row: row + place, len }
                     },
                 );
-                add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, Some(AHEAD));
+                add_segments::<_, _, G, T>(s.halves(), segments, &self.steps, &states, columns, out, entries_ahead);
                 return;
             }
             let far = near(tiled.width, WIDTH * G) < T;
@@ -146,7 +147,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                     }
                     entries_left -= len;
                     let delta = deltas::<S, G, T>(s, &self.steps, row + usize::from(*places));
-                    add_row(s, &delta, &states, columns, len, out, Some(AHEAD));
+                    add_row(s, &delta, &states, columns, len, out, entries_ahead);
                     places = places.add(1);
                     columns = columns.add(len);
                     out = out.add(len);

@@ -26,8 +26,11 @@ use crate::pattern::Pattern;
 /// The most columns of a tile, and rows of a block: as many as two bytes can tell apart.
 pub const MAX_TILE: usize = 1 << 16;
 
-/// How many entries before their use values, columns and gradients are asked for.
-const AHEAD: usize = 96;
+/// How many entries before their use values, columns and gradients are asked for, ...
+const AHEAD: usize = 192;
+/// ... and how many in a matrix of [`FAR`] entries, 25 MB of values and columns, which come from memory each time.
+const FAR_AHEAD: usize = 384;
+const FAR: usize = 1 << 22;
 
 /// Where a sparse matrix has entries, in the order block, tile, segment, column: 2 bytes an entry and 6 a segment. Of a
 /// [transposed](Self::transposed) matrix in the order tile, block, segment, column, with 2 bytes a segment.
@@ -219,6 +222,11 @@ impl Tiled {
     /// Entries of the matrix.
     pub fn nnz(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Whether there are so many entries that they come from memory each time.
+    fn is_far(&self) -> bool {
+        self.nnz() >= FAR
     }
 
     /// Columns of a tile; the last may have fewer.

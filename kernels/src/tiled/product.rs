@@ -3,10 +3,10 @@
 use std::array;
 use std::ops::Range;
 
-use super::{AHEAD, Part, Tiled};
+use super::{AHEAD, FAR_AHEAD, Part, Tiled};
 use crate::isa::Isa;
 use crate::operand::{add_column, by_vectors, check_lanes, with_groups};
-use crate::simd::{Kernel, Simd, WIDTH};
+use crate::simd::{Kernel, Simd, WIDTH, four_short};
 
 /// `out[i, lane] = Σ_j W[i,j] x[j, lane]` for i in `rows`, which must be whole blocks of `tiled`.
 ///
@@ -33,10 +33,16 @@ pub fn tiled_product(
     if tiled.tiles() == 0 {
         return out.fill(0.0);
     }
-    with_groups!(lanes, G => isa.run(Product::<G> { tiled, blocks, values, states, out: out.as_mut_ptr() }));
+    let out = out.as_mut_ptr();
+    with_groups!(lanes, G => if tiled.is_far() {
+        isa.run(Product::<G, FAR_AHEAD> { tiled, blocks, values, states, out });
+    } else {
+        isa.run(Product::<G, AHEAD> { tiled, blocks, values, states, out });
+    });
 }
 
-struct Product<'a, const G: usize> {
+/// `A` entries before their use values and columns are asked for.
+struct Product<'a, const G: usize, const A: usize> {
     tiled: &'a Tiled,
     blocks: Range<usize>,
     values: &'a [f32],
@@ -44,7 +50,7 @@ struct Product<'a, const G: usize> {
     out: *mut f32,
 }
 
-impl<const G: usize> Kernel for Product<'_, G> {
+impl<const G: usize, const A: usize> Kernel for Product<'_, G, A> {
     type Output = ();
 
     #[inline(always)]
@@ -83,7 +89,7 @@ impl<const G: usize> Kernel for Product<'_, G> {
     }
 }
 
-impl<const G: usize> Product<'_, G> {
+impl<const G: usize, const A: usize> Product<'_, G, A> {
     /// Adds what one tile, of `cols` columns, gives to the rows of one block, with `U` partial sums a lane and, where there
     /// are registers for it, `P` segments at once; `FIRST`, it starts from nothing.
     ///
@@ -100,7 +106,7 @@ impl<const G: usize> Product<'_, G> {
         out: *mut f32,
     ) {
         let tiled = self.tiled;
-        let mut next = Segments {
+        let mut next = Segments::<A> {
             places: tiled.places.as_ptr(),
             columns: tiled.columns.as_ptr(),
             values: self.values.as_ptr(),
@@ -116,7 +122,7 @@ impl<const G: usize> Product<'_, G> {
                 next.len = run.len as usize;
                 let mut left = run.count as usize;
                 if next.len == cols {
-                    s.apart(Full::<G, U, FIRST> { first: next, count: left, states, out });
+                    s.apart(Full::<G, U, FIRST, A> { first: next, count: left, states, out });
                     // full rows are the longest, so nothing follows them
                     continue;
                 }
@@ -135,14 +141,14 @@ impl<const G: usize> Product<'_, G> {
 /// The segments of rows that have all columns of a tile: several at once, so that each state is loaded once for all.
 ///
 /// It is made by [`Product::part`] alone, as [`Segments`] asks for it.
-struct Full<const G: usize, const U: usize, const FIRST: bool> {
-    first: Segments,
+struct Full<const G: usize, const U: usize, const FIRST: bool, const A: usize> {
+    first: Segments<A>,
     count: usize,
     states: *const f32,
     out: *mut f32,
 }
 
-impl<const G: usize, const U: usize, const FIRST: bool> Kernel for Full<G, U, FIRST> {
+impl<const G: usize, const U: usize, const FIRST: bool, const A: usize> Kernel for Full<G, U, FIRST, A> {
     type Output = ();
 
     #[inline(always)]
@@ -160,16 +166,16 @@ impl<const G: usize, const U: usize, const FIRST: bool> Kernel for Full<G, U, FI
     }
 }
 
-/// Segments of `len` entries, one after the other: the place of each, and its columns and values.
+/// Segments of `len` entries, one after the other: the place of each, and its columns and values, asked for `A` entries ahead.
 #[derive(Clone, Copy)]
-struct Segments {
+struct Segments<const A: usize> {
     places: *const u16,
     columns: *const u16,
     values: *const f32,
     len: usize,
 }
 
-impl Segments {
+impl<const A: usize> Segments<A> {
     /// Those after the first `count`.
     ///
     /// # Safety
@@ -182,7 +188,7 @@ impl Segments {
                 places: self.places.add(count),
                 columns: self.columns.add(count * self.len),
                 values: self.values.add(count * self.len),
-                len: self.len,
+                ..self
             }
         }
     }
@@ -212,11 +218,11 @@ impl Segments {
         (rows, sums)
     }
 
-    /// Asks for what stands `AHEAD` entries after the start of segment `r`.
+    /// Asks for what stands `A` entries after the start of segment `r`.
     #[inline(always)]
     fn prefetch<S: Simd>(self, s: S, r: usize) {
-        s.prefetch(self.values.wrapping_add(r * self.len + AHEAD));
-        s.prefetch(self.columns.wrapping_add(r * self.len + AHEAD).cast());
+        s.prefetch(self.values.wrapping_add(r * self.len + A));
+        s.prefetch(self.columns.wrapping_add(r * self.len + A).cast());
     }
 
     /// Adds the first `count` to their rows, and gives those after them.
@@ -350,7 +356,7 @@ unsafe fn store<S: Simd, const G: usize, const U: usize>(s: S, row: *mut f32, su
     }
 }
 
-/// The next `U` columns, four of them by one load: where a synapse is one multiply-add, loads are what is scarce.
+/// The next `U` columns; where a synapse is one multiply-add, and loads are scarce, four of them by one.
 ///
 /// # Safety
 /// `U` columns can be read.
@@ -361,8 +367,7 @@ unsafe fn next<const U: usize>(columns: *const u16) -> [u16; U] {
         if U != 4 {
             return array::from_fn(|u| *columns.add(u));
         }
-        let four = columns.cast::<u64>().read_unaligned();
-        let place = |u| if cfg!(target_endian = "big") { 3 - u } else { u };
-        array::from_fn(|u| (four >> (16 * place(u))) as u16)
+        let four = four_short(columns);
+        array::from_fn(|u| four[u])
     }
 }

@@ -12,7 +12,7 @@ use crate::pattern::Pattern;
 use crate::simd::{Simd, WIDTH};
 
 /// How many vectors before their use values and columns are asked for.
-const AHEAD: usize = 32;
+const AHEAD: usize = 64;
 
 /// A sparse matrix in slices of sixteen rows: 6 bytes an entry and 2 a segment.
 ///
