@@ -1,6 +1,7 @@
 //! AVX-512: one register a vector.
 
 use core::arch::x86_64::*;
+use core::hint::black_box;
 
 use super::avx2::Avx2;
 use super::{Kernel, Simd, four_short};
@@ -11,6 +12,9 @@ pub(crate) struct Avx512 {
     /// Whether the processor's own gather is faster than sixteen loads: on Intel's by a fifth to a third, on AMD's (Zen 4)
     /// not. The elements are the same.
     gathers: bool,
+    /// 0, which the compiler does not know: it would make the load and four shuffles of [`splat_four`](Simd::splat_four)
+    /// into four loads.
+    nought: i32,
 }
 
 fn is_intel() -> bool {
@@ -26,7 +30,7 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma"))
-        .then(|| Self { gathers: is_intel() })
+        .then(|| Self { gathers: is_intel(), nought: black_box(0) })
     }
 
     #[inline]
@@ -107,6 +111,20 @@ impl Simd for Avx512 {
     fn splat(self, x: f32) -> __m512 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn splat_four(self, p: *const f32) -> [__m512; 4] {
+        // SAFETY: the caller promises four readable elements.
+        unsafe {
+            let fours = _mm512_broadcast_f32x4(_mm_loadu_ps(p));
+            let place = |k| _mm512_set1_epi32(self.nought + k);
+            [
+                _mm512_permutevar_ps(fours, place(0)),
+                _mm512_permutevar_ps(fours, place(1)),
+                _mm512_permutevar_ps(fours, place(2)),
+                _mm512_permutevar_ps(fours, place(3)),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> __m512 {

@@ -69,6 +69,15 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn halves(self) -> Self::Halves;
 
     fn splat(self, x: f32) -> Self::V;
+    /// Four elements from `p` on, each in all lanes of a vector: by one load where there is an instruction for it.
+    /// # Safety
+    /// `p` is valid for reading 4 `f32`.
+    #[inline(always)]
+    unsafe fn splat_four(self, p: *const f32) -> [Self::V; 4] {
+        // SAFETY: as the caller promises.
+        let four = unsafe { p.cast::<[f32; 4]>().read() };
+        [self.splat(four[0]), self.splat(four[1]), self.splat(four[2]), self.splat(four[3])]
+    }
     /// # Safety
     /// `p` is valid for reading 16 `f32`.
     unsafe fn load(self, p: *const f32) -> Self::V;

@@ -272,11 +272,17 @@ impl<const A: usize> Segments<A> {
             let columns: [*const u16; P] = array::from_fn(|p| self.columns.add(p * len));
             let values: [*const f32; P] = array::from_fn(|p| self.values.add(p * len));
             let mut k = 0;
-            while k + U <= len {
+            while k + 4 <= len {
                 for p in 0..P {
-                    for (u, col) in next::<U>(columns[p].add(k)).into_iter().enumerate() {
-                        let states = states.add(usize::from(col) * (WIDTH * G));
-                        [sums[p][u]] = add_column(s, [sums[p][u]], states, values[p].add(k + u), len);
+                    sums[p] = add_four(s, sums[p], columns[p].add(k), states, values[p].add(k));
+                }
+                k += 4;
+            }
+            while U == 2 && k + U <= len {
+                for p in 0..P {
+                    for (u, sums) in sums[p].iter_mut().enumerate() {
+                        let states = states.add(usize::from(*columns[p].add(k + u)) * (WIDTH * G));
+                        [*sums] = add_column(s, [*sums], states, values[p].add(k + u), len);
                     }
                 }
                 k += U;
@@ -338,6 +344,32 @@ impl<const A: usize> Segments<A> {
             }
         }
     }
+}
+
+/// Adds the products of the states of four columns with the next four values, each to the next of the `U` partial sums. The
+/// values take one load: loads are what a row has most of.
+///
+/// # Safety
+/// Four columns and values can be read, and 16 G states of each of these columns.
+#[inline(always)]
+unsafe fn add_four<S: Simd, const G: usize, const U: usize>(
+    s: S,
+    mut sums: [[S::V; G]; U],
+    columns: *const u16,
+    states: *const f32,
+    values: *const f32,
+) -> [[S::V; G]; U] {
+    const { assert!(4 % U == 0, "the first of four columns goes to the first sum") };
+    // SAFETY: as the caller promises.
+    unsafe {
+        for (k, (col, weight)) in four_short(columns).into_iter().zip(s.splat_four(values)).enumerate() {
+            let states = states.add(usize::from(col) * (WIDTH * G));
+            for (g, sum) in sums[k % U].iter_mut().enumerate() {
+                *sum = s.mul_add(weight, s.load(states.add(g * WIDTH)), *sum);
+            }
+        }
+    }
+    sums
 }
 
 /// Adds up the `U` partial sums of a row, in their order, and stores them.
