@@ -1,16 +1,21 @@
 //! AVX2 with FMA: two registers a vector.
 
 use core::arch::x86_64::*;
+use core::hint::black_box;
 
 use super::{Halves, Kernel, Simd};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx2(pub(super) ());
+pub(crate) struct Avx2 {
+    /// 0, which the compiler does not know: it would make the load and four shuffles of [`splat_four`](Simd::splat_four)
+    /// into four loads.
+    pub(super) nought: i32,
+}
 
 impl Avx2 {
     pub(crate) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then(|| Self { nought: black_box(0) })
     }
 
     #[inline]
@@ -73,6 +78,20 @@ impl Simd for Avx2 {
     fn splat(self, x: f32) -> Self::V {
         // SAFETY: the token proves that the features are present.
         [unsafe { _mm256_set1_ps(x) }; 2]
+    }
+    #[inline(always)]
+    unsafe fn splat_four(self, p: *const f32) -> [Self::V; 4] {
+        // SAFETY: the caller promises four readable elements, and they need no alignment.
+        unsafe {
+            let fours = _mm256_broadcast_ps(&p.cast::<__m128>().read_unaligned());
+            let place = |k| _mm256_set1_epi32(self.nought + k);
+            [
+                [_mm256_permutevar_ps(fours, place(0)); 2],
+                [_mm256_permutevar_ps(fours, place(1)); 2],
+                [_mm256_permutevar_ps(fours, place(2)); 2],
+                [_mm256_permutevar_ps(fours, place(3)); 2],
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> Self::V {

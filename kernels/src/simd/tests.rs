@@ -278,6 +278,36 @@ fn gather_short_reads_the_first_indices_only() {
 }
 
 #[test]
+fn four_elements_are_spread_over_vectors() {
+    struct Spread<'a>(&'a [f32]);
+    impl Kernel for Spread<'_> {
+        type Output = [Lanes; 4];
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [Lanes; 4] {
+            assert!(self.0.len() >= 4);
+            let mut out = [[0.0; WIDTH]; 4];
+            // SAFETY: there are four elements, and each array has 16.
+            unsafe {
+                for (out, v) in out.iter_mut().zip(s.splat_four(self.0.as_ptr())) {
+                    s.store(out.as_mut_ptr(), v);
+                }
+            }
+            out
+        }
+    }
+    let numbers: Vec<f32> = values(0).concat();
+    for isa in Isa::available() {
+        // from wherever in a line they begin
+        for start in 0..=WIDTH {
+            let four = &numbers[start..start + 4];
+            for (x, lanes) in four.iter().zip(isa.run(Spread(four))) {
+                assert!(lanes.iter().all(|lane| bits(*lane) == bits(*x)), "{x} at {start} on {isa}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_not_zero_has_its_bit() {
     struct Nonzero(Lanes);
     impl Kernel for Nonzero {
