@@ -81,15 +81,15 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn splat_four(self, p: *const f32) -> [Self::V; 4] {
-        // SAFETY: the caller promises four readable elements, and they need no alignment.
+        // SAFETY: the caller promises four readable elements.
         unsafe {
-            let fours = _mm256_broadcast_ps(&p.cast::<__m128>().read_unaligned());
-            let place = |k| _mm256_set1_epi32(self.nought + k);
+            let fours = _mm256_broadcast_ps(&_mm_loadu_ps(p));
+            // written out: a closure would be a function of its own, without the instructions
             [
-                [_mm256_permutevar_ps(fours, place(0)); 2],
-                [_mm256_permutevar_ps(fours, place(1)); 2],
-                [_mm256_permutevar_ps(fours, place(2)); 2],
-                [_mm256_permutevar_ps(fours, place(3)); 2],
+                [_mm256_permutevar_ps(fours, _mm256_set1_epi32(self.nought)); 2],
+                [_mm256_permutevar_ps(fours, _mm256_set1_epi32(self.nought + 1)); 2],
+                [_mm256_permutevar_ps(fours, _mm256_set1_epi32(self.nought + 2)); 2],
+                [_mm256_permutevar_ps(fours, _mm256_set1_epi32(self.nought + 3)); 2],
             ]
         }
     }

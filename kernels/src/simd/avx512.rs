@@ -116,12 +116,11 @@ impl Simd for Avx512 {
         // SAFETY: the caller promises four readable elements.
         unsafe {
             let fours = _mm512_broadcast_f32x4(_mm_loadu_ps(p));
-            let place = |k| _mm512_set1_epi32(self.nought + k);
             [
-                _mm512_permutevar_ps(fours, place(0)),
-                _mm512_permutevar_ps(fours, place(1)),
-                _mm512_permutevar_ps(fours, place(2)),
-                _mm512_permutevar_ps(fours, place(3)),
+                _mm512_permutevar_ps(fours, _mm512_set1_epi32(self.nought)),
+                _mm512_permutevar_ps(fours, _mm512_set1_epi32(self.nought + 1)),
+                _mm512_permutevar_ps(fours, _mm512_set1_epi32(self.nought + 2)),
+                _mm512_permutevar_ps(fours, _mm512_set1_epi32(self.nought + 3)),
             ]
         }
     }
