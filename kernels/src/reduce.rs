@@ -146,10 +146,10 @@ struct LaneSquares<'a> {
 impl Kernel for LaneSquares<'_> {
     type Output = ();
 
-    /// Plain code, as in [`SumSquares`], sixteen lanes after the other, whose sums stay in registers.
+    /// Plain code, as in [`SumSquares`], one group of sixteen lanes after the other, whose sums stay in registers.
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // of a lane that is not rectified no number is below
+        // -∞ leaves every number as it is
         let least = s.splat(if self.rectified { 0.0 } else { f32::NEG_INFINITY });
         for (group, out) in self.out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
             for row in self.x.chunks_exact(self.lanes) {
@@ -163,8 +163,8 @@ impl Kernel for LaneSquares<'_> {
     }
 }
 
-/// out_k ← out_k + Σ_i ρ(x_ik)² in f64, over the rows i of lane k: `x` is `[rows, lanes]`, `out` is `[lanes]`, and ρ is
-/// max(x, 0) where `rectified`. The same bits on every instruction set.
+/// out_k ← out_k + Σ_i ρ(x_ik)² in f64, over the rows i of lane k: `x` is `[rows, lanes]`, `out` is `[lanes]`, and ρ(x) is
+/// max(x, 0) where `rectified`, else x. The same bits on every instruction set.
 ///
 /// # Panics
 /// If `lanes` is not 16, 32, 48 or 64, `x` not of whole rows, or `out` not one sum a lane.

@@ -8,8 +8,8 @@ use super::{Halves, Kernel, Simd};
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Avx2 {
-    /// 0, which the compiler does not know: it would make the load and four shuffles of [`splat_four`](Simd::splat_four)
-    /// into four loads.
+    /// 0, which the compiler does not know: else it would make four loads of the load and the four shuffles of
+    /// [`splat_four`](Simd::splat_four).
     pub(super) nought: i32,
 }
 

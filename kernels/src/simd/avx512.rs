@@ -62,7 +62,7 @@ unsafe fn four(base: *const f32, at: [usize; 4]) -> __m128 {
 /// The elements at sixteen places, `at(k)` giving the four from the 4 k-th on.
 ///
 /// # Safety
-/// As [`four`].
+/// As [`four`], for what `at` gives for k below 4.
 #[inline(always)]
 unsafe fn sixteen(base: *const f32, at: impl Fn(usize) -> [usize; 4]) -> __m512 {
     // SAFETY: as the caller promises.

@@ -93,7 +93,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
     unsafe fn part<S: Simd>(&self, s: S, tile: usize, row: usize, part: [Part; 2]) {
         let Blocks { tiled, gradient, ref blocks, .. } = *self.blocks;
         let first = tiled.entries[blocks.start];
-        let entries_ahead = Some(if tiled.is_far() { FAR_AHEAD } else { AHEAD });
+        let entries_ahead = Some(if tiled.streams() { FAR_AHEAD } else { AHEAD });
         // SAFETY: the runs of a part have as many segments and entries as the part, and columns that are looked at ahead are
         // of the entries that are left of it; a place is a row of the block and a column one of the tile; the output holds
         // the entries of the blocks, counted from the first of them.

@@ -26,11 +26,12 @@ use crate::pattern::Pattern;
 /// The most columns of a tile, and rows of a block: as many as two bytes can tell apart.
 pub const MAX_TILE: usize = 1 << 16;
 
-/// How many entries before their use values, columns and gradients are asked for, ...
+/// How many entries before their use values, columns and gradients are asked for.
 const AHEAD: usize = 192;
-/// ... and how many in a matrix of [`FAR`] entries, 25 MB of values and columns, which come from memory each time.
+/// As [`AHEAD`], in matrices of [`STREAMS`] entries and more.
 const FAR_AHEAD: usize = 384;
-const FAR: usize = 1 << 22;
+/// Entries from which values and columns, 25 MB and more, may come from memory each time.
+const STREAMS: usize = 1 << 22;
 
 /// Where a sparse matrix has entries, in the order block, tile, segment, column: 2 bytes an entry and 6 a segment. Of a
 /// [transposed](Self::transposed) matrix in the order tile, block, segment, column, with 2 bytes a segment.
@@ -224,9 +225,9 @@ impl Tiled {
         self.columns.len()
     }
 
-    /// Whether there are so many entries that they come from memory each time.
-    fn is_far(&self) -> bool {
-        self.nnz() >= FAR
+    /// Whether there are so many entries that they may come from memory each time.
+    fn streams(&self) -> bool {
+        self.nnz() >= STREAMS
     }
 
     /// Columns of a tile; the last may have fewer.
