@@ -317,7 +317,7 @@ unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
 #[inline(always)]
 pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
     s: S,
-    mut sums: [[S::V; G]; R],
+    sums: [[S::V; G]; R],
     states: *const f32,
     values: *const f32,
     len: usize,
@@ -328,6 +328,23 @@ pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
         for (r, weight) in weights.iter_mut().enumerate() {
             *weight = s.splat(*values.add(r * len));
         }
+        add_states(s, sums, states, weights)
+    }
+}
+
+/// Adds the products of the states of one column with R values, each in all lanes of a vector.
+///
+/// # Safety
+/// 16 G states can be read.
+#[inline(always)]
+pub(crate) unsafe fn add_states<S: Simd, const G: usize, const R: usize>(
+    s: S,
+    mut sums: [[S::V; G]; R],
+    states: *const f32,
+    weights: [S::V; R],
+) -> [[S::V; G]; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
         for g in 0..G {
             let state = s.load(states.add(g * WIDTH));
             for (sums, &weight) in sums.iter_mut().zip(&weights) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{AHEAD, FAR_AHEAD, Part, Tiled};
 use crate::isa::Isa;
-use crate::operand::{add_column, by_vectors, check_lanes, with_groups};
+use crate::operand::{add_column, add_states, by_vectors, check_lanes, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH, four_short};
 
 /// `out[i, lane] = Σ_j W[i,j] x[j, lane]` for i in `rows`, which must be whole blocks of `tiled`.
@@ -366,9 +366,7 @@ unsafe fn add_four<S: Simd, const G: usize, const U: usize>(
     unsafe {
         for (k, (col, weight)) in four_short(columns).into_iter().zip(s.splat_four(values)).enumerate() {
             let states = states.add(usize::from(col) * (WIDTH * G));
-            for (g, sum) in sums[k % U].iter_mut().enumerate() {
-                *sum = s.mul_add(weight, s.load(states.add(g * WIDTH)), *sum);
-            }
+            [sums[k % U]] = add_states(s, [sums[k % U]], states, [weight]);
         }
     }
     sums
