@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error that names the culprit and says what would be right.
+/// An error that names the culprit and says what is expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -24,7 +24,7 @@ pub enum Error {
     Content {
         /// The file.
         path: PathBuf,
-        /// Where in it, what is wrong and what would be right ("row 3, column `pre`: …", "`train_inputs`: …").
+        /// Where in it, what is wrong and what is expected ("row 3, column `pre`: …", "`train_inputs`: …").
         problem: String,
     },
     /// A setting is wrong, whether typed in a configuration or passed to the library.
@@ -32,7 +32,7 @@ pub enum Error {
     Setting {
         /// The key, dotted (`optimizer.learning-rate`).
         key: String,
-        /// What is wrong and what would be right.
+        /// What is wrong and what is expected.
         problem: String,
     },
     /// Something was not finite. If it was the loss or the gradient of a step, that step did not touch the parameters.

@@ -120,7 +120,7 @@
 //! # Promises
 //!
 //! * Whatever comes from outside (files, settings, sizes of data) and is wrong is an [`Error`] that names the file, the
-//!   row or the key, and what would be right. A broken contract in a call, such as a slice of the wrong length, panics
+//!   row or the key, and what is expected. A broken contract in a call, such as a slice of the wrong length, panics
 //!   with the words of the contract; each function says under *Panics* what it demands.
 //! * The same seed gives the same bits for any number of threads, and a run that was stopped or killed and
 //!   [resumed](train::Run::resume) ends with the same files (but for times) as one that never was. Between instruction sets results

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 
-pub(crate) fn check(key: &str, right: bool, value: impl std::fmt::Display, would_be_right: &str) -> Result<()> {
-    if right { Ok(()) } else { Err(Error::setting(key, format!("{value}; {would_be_right} would be right"))) }
+pub(crate) fn check(key: &str, right: bool, value: impl std::fmt::Display, expected: &str) -> Result<()> {
+    if right { Ok(()) } else { Err(Error::setting(key, format!("{value}; expected {expected}"))) }
 }
 
 pub(crate) fn at_least_one(key: &str, value: usize) -> Result<()> {

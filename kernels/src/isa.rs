@@ -32,7 +32,7 @@ pub const NAMES: [&str; 3] = ["avx512", "avx2", "portable"];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IsaError {
     /// A variable holds a word that names no instruction set.
-    #[error("{variable}={value} names no instruction set; one of avx512, avx2, portable would be right")]
+    #[error("{variable}={value} names no instruction set; expected one of avx512, avx2, portable")]
     Unknown {
         /// The environment variable.
         variable: &'static str,

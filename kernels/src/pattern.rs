@@ -31,7 +31,7 @@ pub enum PatternError {
         what: &'static str,
         /// Its value.
         value: usize,
-        /// What would be right.
+        /// What is expected.
         limit: usize,
     },
     /// `indptr` has the wrong length.
@@ -49,7 +49,7 @@ pub enum PatternError {
         at: usize,
         /// What stands there.
         got: usize,
-        /// What would be right, in words.
+        /// What is expected, in words.
         expected: String,
     },
     /// A column index is not below `cols`.

@@ -87,24 +87,21 @@ impl FromStr for Cell {
         let wrong = |problem: &str| Error::setting("--cell", format!("{text}: {problem}"));
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
         let [neurons, density, lanes, steps] = parts[..] else {
-            return Err(wrong("n,density,lanes,steps would be right, as in 1440,0.05,200,7"));
+            return Err(wrong("expected n,density,lanes,steps, as in 1440,0.05,200,7"));
         };
         let whole = |name: &str, text: &str, least: usize, most: usize| {
             let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-            number.ok_or_else(|| {
-                wrong(&format!("{name} is `{text}`; a whole number from {least} to {most} would be right"))
-            })
+            number.ok_or_else(|| wrong(&format!("{name} is `{text}`; expected a whole number from {least} to {most}")))
         };
         let neurons = whole("n", neurons, 2, u32::MAX as usize)?;
         let share = density.parse().ok().filter(|&density: &f64| density > 0.0 && density <= 1.0);
-        let density =
-            share.ok_or_else(|| wrong(&format!("density is `{density}`; above 0 and at most 1 would be right")))?;
+        let density = share.ok_or_else(|| wrong(&format!("density is `{density}`; expected above 0 and at most 1")))?;
         let lanes = whole("lanes", lanes, 1, 1 << 20)?;
         let steps = whole("steps", steps, 1, 1 << 20)?;
         let cell = Self { neurons, density, lanes, steps };
         if cell.synapses() < 1.0 {
             return Err(wrong(&format!(
-                "no synapse is to be expected; a density of at least {:e} would be right",
+                "no synapse is to be drawn; expected a density of at least {:e}",
                 1.0 / (neurons as f64).powi(2)
             )));
         }
@@ -125,16 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn wrong_cells_are_refused_with_what_would_be_right() {
+    fn wrong_cells_are_refused_with_what_is_expected() {
         for (text, want) in [
-            ("", "n,density,lanes,steps would be right"),
-            ("0,2,x", "n,density,lanes,steps would be right"),
+            ("", "expected n,density,lanes,steps"),
+            ("0,2,x", "expected n,density,lanes,steps"),
             ("0,0.5,1,1", "n is `0`; a whole number from 2 to"),
             ("8,2,1,1", "density is `2`; above 0 and at most 1"),
             ("8,NaN,1,1", "density is `NaN`; above 0"),
             ("8,0.5,x,1", "lanes is `x`; a whole number from 1 to"),
             ("8,0.5,1,0", "steps is `0`; a whole number from 1 to"),
-            ("8,1e-9,1,1", "a density of at least 1.5625e-2 would be right"),
+            ("8,1e-9,1,1", "expected a density of at least 1.5625e-2"),
         ] {
             let error = text.parse::<Cell>().unwrap_err().to_string();
             assert!(error.contains(want) && error.contains("--cell") && error.contains(text), "{error}");

@@ -236,7 +236,7 @@ pub fn check_memory(cell: &Cell) -> Result<()> {
     let needed = cell.bytes() + if dense <= DENSE_BYTES { dense } else { 0 };
     let Some(free) = free_memory().filter(|&free| needed > free) else { return Ok(()) };
     let problem = format!(
-        "{} needs about {needed} bytes ({:.1} GB), and {:.1} GB are free; a smaller cell would be right",
+        "{} needs about {needed} bytes ({:.1} GB), and {:.1} GB are free; expected a smaller cell",
         cell.name(),
         needed as f64 / 1e9,
         free as f64 / 1e9
@@ -293,7 +293,7 @@ mod tests {
         let cell = Cell { neurons: 4_000_000_000, density: 1.0, lanes: 1, steps: 1 };
         if free_memory().is_some() {
             let error = Sides::new(cell, isa()).err().expect("too much").to_string();
-            assert!(error.contains("bytes") && error.contains("a smaller cell would be right"), "{error}");
+            assert!(error.contains("bytes") && error.contains("expected a smaller cell"), "{error}");
         }
     }
 }

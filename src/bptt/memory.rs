@@ -129,8 +129,8 @@ impl BpttMemory {
             return Ok(());
         }
         let problem = format!(
-            "{batch} samples of {steps} steps of {} neurons do not fit in memory (about {:.0} GB); fewer samples or \
-             steps would be right",
+            "{batch} samples of {steps} steps of {} neurons do not fit in memory (about {:.0} GB); expected fewer samples or \
+             steps",
             wiring.neurons(),
             bytes as f64 / 1e9
         );

@@ -365,20 +365,20 @@ fn methods() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Method>())
 }
 
-/// A number, and what would be right where it is none.
+/// A number, and what is expected where it is none.
 fn number(text: &str) -> Result<f64, &'static str> {
-    text.parse().map_err(|_| "a number would be right")
+    text.parse().map_err(|_| "expected a number")
 }
 
-/// A whole number, and what would be right where it is none.
+/// A whole number, and what is expected where it is none.
 fn whole<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "a whole number, 0 or more, would be right")
+    text.parse().map_err(|_| "expected a whole number, 0 or more,")
 }
 
 /// Bytes, with a unit or without.
 fn bytes(text: &str) -> Result<u64, &'static str> {
     let size = text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()).filter(|&bytes| bytes > 0);
-    size.ok_or("a size like 4GiB, 512MiB, 2GB or 1000000000 (bytes) would be right")
+    size.ok_or("expected a size like 4GiB, 512MiB, 2GB or 1000000000 (bytes)")
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ fn isa() -> Result<Isa> {
 fn on_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let wrong = |problem: String| Error::Setting { key: "--threads".into(), problem };
     if threads == Some(0) {
-        return Err(wrong("0; at least 1 would be right".into()));
+        return Err(wrong("0; expected at least 1".into()));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
     pool.map_err(|error| wrong(error.to_string()))?.install(work)

@@ -77,7 +77,7 @@ pub fn run(args: args::Tasks) -> Result<ExitCode> {
     let (task, seed) = find(name)?;
     if let Some(path) = &args.plot {
         let Some(spec) = &task.settings else {
-            let problem = "recorded data, of which there are none to draw without a file; another task would be right";
+            let problem = "recorded data, of which there are none to draw without a file; expected another task";
             return Err(Error::Setting { key: name.clone(), problem: problem.into() });
         };
         plot(name, spec, args.seed.unwrap_or(seed), path)?;

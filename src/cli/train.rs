@@ -32,7 +32,7 @@ pub fn run(args: Train) -> Result<ExitCode> {
     if let (true, false, Some(path), Some(Start { moments: None, .. })) =
         (args.keep_moments, args.resume, &args.from, &start)
     {
-        let problem = "has no moments to keep; a checkpoint, or what `prune` made of one, would be right".into();
+        let problem = "has no moments to keep; expected a checkpoint, or what `prune` made of one".into();
         return Err(Error::Content { path: path.clone(), problem });
     }
     let start = start.filter(|_| !args.resume).map(|start| match args.keep_moments {
@@ -169,7 +169,7 @@ fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
     let whole = std::path::absolute(folder).map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
     // the configuration of a run is text
     if whole.to_str().is_none() {
-        return Err(wrong(format!("{} is not UTF-8; another folder name would be right", whole.display())));
+        return Err(wrong(format!("{} is not UTF-8; expected another folder name", whole.display())));
     }
     *data = Some(whole);
     Ok(())
@@ -179,12 +179,10 @@ fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
 fn stored(model: &Path, start: &Start) -> Result<RunConfig> {
     let wrong = |problem| Error::Content { path: model.into(), problem };
     if start.config.is_null() {
-        return Err(wrong("carries no configuration; a preset or CONFIG.toml beside --from would be right".into()));
+        return Err(wrong("carries no configuration; expected a preset or CONFIG.toml beside --from".into()));
     }
     serde_json::from_value(start.config.clone()).map_err(|error| {
-        wrong(format!(
-            "its configuration cannot be used ({error}); a preset or CONFIG.toml beside --from would be right"
-        ))
+        wrong(format!("its configuration cannot be used ({error}); expected a preset or CONFIG.toml beside --from"))
     })
 }
 

@@ -74,7 +74,7 @@ impl<'a> Edges<'a> {
             edges.lines.push(row.line);
         }
         if edges.pre.is_empty() {
-            return Err(Error::content(path, "there is no edge below the header; a row each would be right"));
+            return Err(Error::content(path, "there is no edge below the header; expected a row each"));
         }
         Ok(edges)
     }

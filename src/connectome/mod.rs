@@ -62,7 +62,7 @@ impl Connectome {
         if (pattern.rows(), pattern.cols()) != (neurons, neurons) {
             let (rows, cols) = (pattern.rows(), pattern.cols());
             let problem = format!(
-                "it is {rows} × {cols}, but the populations have {neurons} neurons: {neurons} × {neurons} would be right"
+                "it is {rows} × {cols}, but the populations have {neurons} neurons: expected {neurons} × {neurons}"
             );
             return Err(Error::setting("pattern", problem));
         }
@@ -97,8 +97,7 @@ impl Connectome {
     /// If there is not one a neuron, or one is empty or double.
     pub fn with_ids(mut self, ids: Vec<String>) -> Result<Self> {
         if ids.len() != self.neurons() {
-            let problem =
-                format!("there are {} for {} neurons: one a neuron would be right", ids.len(), self.neurons());
+            let problem = format!("there are {} for {} neurons: expected one a neuron", ids.len(), self.neurons());
             return Err(Error::setting("ids", problem));
         }
         let mut seen = HashMap::with_capacity(ids.len());
@@ -217,7 +216,7 @@ fn lay_out(specs: &[PopulationSpec]) -> Result<Vec<Population>> {
     for (at, PopulationSpec { name, size, sign }) in specs.iter().enumerate() {
         let key = |field: &str| format!("population[{at}].{field}");
         if name.trim().is_empty() {
-            return Err(Error::setting(key("name"), "is empty; a name that no other population has would be right"));
+            return Err(Error::setting(key("name"), "is empty; expected a name that no other population has"));
         }
         if let Some(before) = names.insert(name, at) {
             let problem = format!("population[{before}] is called {name:?} already; names must be unique");
@@ -307,7 +306,7 @@ mod tests {
     #[test]
     fn refuses_a_pattern_of_another_size() {
         let text = problem(Connectome::new(&specs(), Pattern::empty(4, 3), None));
-        assert!(text.contains("it is 4 × 3") && text.contains("4 × 4 would be right"), "{text}");
+        assert!(text.contains("it is 4 × 3") && text.contains("expected 4 × 4"), "{text}");
     }
 
     #[test]

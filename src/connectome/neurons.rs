@@ -75,7 +75,7 @@ impl Neurons {
             neurons.push((at, row.line));
         }
         if neurons.is_empty() {
-            return Err(Error::content(path, "there is no neuron; a row each would be right"));
+            return Err(Error::content(path, "there is no neuron; expected a row each"));
         }
 
         let mut next = 0;
@@ -173,7 +173,7 @@ mod tests {
     fn refuses_what_is_wrong() {
         let problem = |text: &str| read(text).unwrap_err();
         assert!(problem("").contains("a header `id,population,sign`"));
-        assert_eq!(problem("id,population,sign\n"), "there is no neuron; a row each would be right");
+        assert_eq!(problem("id,population,sign\n"), "there is no neuron; expected a row each");
         assert_eq!(problem("id,cell_type,sign\n"), "column `population` is missing; the header is `id,cell_type,sign`");
         let head = "id,population,sign\na,exc,E\n";
         assert_eq!(

@@ -11,11 +11,11 @@ use crate::random::{Purpose, stream};
 use crate::sparse::Pattern;
 
 /// What `probability` must be.
-const PROBABILITY: &str = "a number above 0 and at most 1 would be right";
+const PROBABILITY: &str = "expected a number above 0 and at most 1";
 /// What `mean-degree` must be.
-const MEAN_DEGREE: &str = "a number above 0 and at most that of the presynaptic neurons would be right";
+const MEAN_DEGREE: &str = "expected a number above 0 and at most that of the presynaptic neurons";
 /// What `sigma` must be: beyond the limit a handful of neurons would have every synapse.
-const SIGMA: &str = "a number above 0 and at most 4 would be right (1 is typical)";
+const SIGMA: &str = "expected a number above 0 and at most 4 (1 is typical)";
 
 impl Connectome {
     /// Draws the synapses of each connection; there are no weights.
@@ -86,7 +86,7 @@ fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64)
 fn check_keys(at: usize, spec: &ConnectionSpec) -> Result<()> {
     let keys = [
         ("probability", RuleName::Probability, spec.probability.is_some(), PROBABILITY),
-        ("in-degree", RuleName::InDegree, spec.in_degree.is_some(), "a whole number from 1 on would be right"),
+        ("in-degree", RuleName::InDegree, spec.in_degree.is_some(), "expected a whole number from 1 on"),
         ("mean-degree", RuleName::HeavyTailed, spec.mean_degree.is_some(), MEAN_DEGREE),
         ("sigma", RuleName::HeavyTailed, spec.sigma.is_some(), SIGMA),
     ];
@@ -114,7 +114,7 @@ fn probability(at: usize, spec: &ConnectionSpec) -> Result<f64> {
 fn in_degree(at: usize, spec: &ConnectionSpec) -> Result<u32> {
     let wrong = |problem: String| Err(Error::setting(format!("connection[{at}].in-degree"), problem));
     match spec.in_degree.expect("checked to be there") {
-        0 => wrong("0 connects nothing; at least 1 would be right, or leave the connection out".into()),
+        0 => wrong("0 connects nothing; expected at least 1, or leave the connection out".into()),
         k => u32::try_from(k).or_else(|_| wrong(format!("{k} is too large: no network has so many neurons"))),
     }
 }
@@ -128,14 +128,14 @@ fn heavy_tailed(at: usize, spec: &ConnectionSpec, block: &mut Block) -> Result<H
     }
     let most = block.sources();
     if !(mean > 0.0 && mean <= most as f64) {
-        return wrong("mean-degree", format!("{mean}; a number above 0 and at most {most} would be right"));
+        return wrong("mean-degree", format!("{mean}; expected a number above 0 and at most {most}"));
     }
     let wanted = mean * block.post.len() as f64;
     if wanted > f64::from(u32::MAX) {
         let right = f64::from(u32::MAX) / block.post.len() as f64;
         return wrong(
             "mean-degree",
-            format!("{mean} would make about {wanted:.3e} synapses; at most {right:.0} would be right"),
+            format!("{mean} would make about {wanted:.3e} synapses; expected at most {right:.0}"),
         );
     }
     let own = |post: &u32| u32::from(!block.autapses && block.pre.contains(post));

@@ -54,7 +54,7 @@ impl FromStr for Sign {
             "1" | "+1" | "e" | "exc" | "excitatory" => Ok(Self::Excitatory),
             "-1" | "i" | "inh" | "inhibitory" => Ok(Self::Inhibitory),
             "0" => Ok(Self::Unconstrained),
-            _ => Err(format!("{text:?} is no sign; one of 1, -1, 0, E, I, exc, inh would be right")),
+            _ => Err(format!("{text:?} is no sign; expected one of 1, -1, 0, E, I, exc, inh")),
         }
     }
 }

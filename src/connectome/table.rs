@@ -54,10 +54,7 @@ impl Table {
             .from_reader(Box::new(text.chain(&b"\n"[..])) as Box<dyn Read>);
         let mut table = Self { path: path.into(), reader, header: Vec::new(), record: ByteRecord::new() };
         if table.advance()?.is_none() {
-            return Err(Error::content(
-                path,
-                format!("the file is empty; a header `{wanted}` and rows would be right"),
-            ));
+            return Err(Error::content(path, format!("the file is empty; expected a header `{wanted}` and rows")));
         }
         table.header = table.record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         Ok(table)
@@ -235,7 +232,7 @@ mod tests {
     fn refuses_what_is_not_a_table() {
         for text in ["", "\n\r\n  \n"] {
             let problem = read(text.as_bytes()).unwrap_err();
-            assert_eq!(problem, "the file is empty; a header `a,b` and rows would be right");
+            assert_eq!(problem, "the file is empty; expected a header `a,b` and rows");
         }
         assert_eq!(read(b"A;b\n1;2\n"), Err("column `a` is missing; the header is `A;b`".into()));
         assert_eq!(read(b"b,a,b\n"), Err("column `b` is there twice; the header is `b,a,b`".into()));

@@ -107,8 +107,7 @@ pub fn inspect(source: &Path) -> Result<Inspection> {
         Some("safetensors") => source::stored(source).map(source::Stored::report),
         _ if source.exists() => source::stored(source).map(source::Stored::report).map_err(|error| match error {
             Error::Content { path, problem } => {
-                let right =
-                    "a model or checkpoint (.safetensors), a run folder or a configuration (.toml) would be right";
+                let right = "expected a model or checkpoint (.safetensors), a run folder or a configuration (.toml)";
                 Error::Content { path, problem: format!("{problem}; {right}") }
             }
             other => other,

@@ -113,7 +113,7 @@ pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
 pub(super) fn run(folder: &Path) -> Result<Inspection> {
     let path = |name: &str| folder.join(name);
     if !path(names::CONFIG).exists() {
-        let problem = format!("a folder without {}; a run folder, or a file, would be right", names::CONFIG);
+        let problem = format!("a folder without {}; expected a run folder, or a file", names::CONFIG);
         return Err(Error::content(folder, problem));
     }
     let config = RunConfig::read(&path(names::CONFIG))?;

@@ -61,7 +61,7 @@ impl Network {
     ///
     /// # Errors
     /// If the file cannot be read, is not a model, is of a later version, or breaks an invariant; the error says
-    /// which tensor, where, and what would be right.
+    /// which tensor, where, and what is expected.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self::load_with(path)?.0)
     }
@@ -132,7 +132,7 @@ impl Network {
             .map_err(|error| reader.error(format!("`population.start`, `dale.sign`: {error}")))?;
         // Neurons there are, so the two sizes that are free are bounded by the bytes that are there.
         let wrong = |name: &str, shape: &[usize], right: &str| {
-            reader.error(format!("`{name}` has shape {shape:?}; {right} would be right"))
+            reader.error(format!("`{name}` has shape {shape:?}; expected {right}"))
         };
         let channels = match reader.shape("input.weight")? {
             &[rows, channels] if rows == n => channels,
@@ -169,7 +169,7 @@ impl Network {
 /// Integers of a file as those in memory.
 fn not_negative<T: Copy + Display, U: TryFrom<T>>(reader: &TensorReader, name: &str, values: Vec<T>) -> Result<Vec<U>> {
     let convert = |(at, x): (usize, T)| {
-        U::try_from(x).map_err(|_| reader.error(format!("`{name}`: element {at} is {x}; at least 0 would be right")))
+        U::try_from(x).map_err(|_| reader.error(format!("`{name}`: element {at} is {x}; expected at least 0")))
     };
     values.into_iter().enumerate().map(convert).collect()
 }
@@ -185,7 +185,7 @@ fn header(reader: &TensorReader) -> Result<Header> {
     }
     let format = metadata.get("format").and_then(Value::as_str).unwrap_or("");
     if !["daleian-model", "daleian-checkpoint"].contains(&format) {
-        let problem = format!("format {format:?}; `daleian-model` or `daleian-checkpoint` would be right");
+        let problem = format!("format {format:?}; expected `daleian-model` or `daleian-checkpoint`");
         return Err(reader.error(problem));
     }
     let header: Header = serde_json::from_value(metadata.clone())

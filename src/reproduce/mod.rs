@@ -52,10 +52,10 @@ impl Settings {
     pub fn check(&self) -> Result<()> {
         self.scale.check()?;
         if self.threads == 0 {
-            return Err(Error::setting("--threads", "0; at least 1 would be right"));
+            return Err(Error::setting("--threads", "0; expected at least 1"));
         }
         if self.tasks.is_empty() || self.methods.is_empty() {
-            return Err(Error::setting("--task", "no task or no method; at least one of each would be right"));
+            return Err(Error::setting("--task", "no task or no method; expected at least one of each"));
         }
         Ok(())
     }

@@ -78,11 +78,11 @@ impl Scale {
     /// If a number is out of range.
     pub fn check(&self) -> Result<()> {
         if self.runs == 0 {
-            return Err(Error::setting("--runs", "0; at least 1 would be right"));
+            return Err(Error::setting("--runs", "0; expected at least 1"));
         }
         for (key, share) in self.parts.iter().flat_map(|part| [("epochs", part.epochs), ("samples", part.samples)]) {
             if !(share > 0.0 && share <= 1.0) {
-                return Err(Error::setting(key, format!("{share}; above 0 and at most 1 would be right")));
+                return Err(Error::setting(key, format!("{share}; expected above 0 and at most 1")));
             }
         }
         Ok(())

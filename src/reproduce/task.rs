@@ -97,10 +97,7 @@ impl PaperTask {
     pub fn named(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|task| task.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            Error::setting(
-                "--task",
-                format!("`{name}` is no task of the paper's figures; one of {known} would be right"),
-            )
+            Error::setting("--task", format!("`{name}` is no task of the paper's figures; expected one of {known}"))
         })
     }
 }

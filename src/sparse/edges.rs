@@ -18,7 +18,7 @@ pub enum Repeats {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EdgeError {
     /// The arrays are not equally long.
-    #[error("there are {rows} row indices, but {got} {what}: one of each an edge would be right")]
+    #[error("there are {rows} row indices, but {got} {what}: expected one of each an edge")]
     Lengths {
         /// Number of row indices.
         rows: usize,

@@ -7,7 +7,7 @@ use sprs::{CsMatI, CsMatViewI};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SprsError {
     /// The matrix is compressed by columns.
-    #[error("the matrix is stored by columns (CSC); rows (CSR) would be right: convert it with `to_csr()` first")]
+    #[error("the matrix is stored by columns (CSC); expected rows (CSR): convert it with `to_csr()` first")]
     Columns,
     /// Its arrays break an invariant of patterns.
     #[error(transparent)]

@@ -47,7 +47,7 @@ impl Dataset {
     pub fn new(inputs: Vec<f32>, [samples, steps, channels]: [usize; 3], mut targets: Targets) -> Result<Self> {
         for (what, size) in [("samples", samples), ("steps", steps), ("channels", channels)] {
             if size == 0 {
-                return Err(Error::setting("inputs", format!("0 {what}; at least 1 would be right")));
+                return Err(Error::setting("inputs", format!("0 {what}; expected at least 1")));
             }
         }
         if u32::try_from(samples).is_err() {
@@ -58,7 +58,7 @@ impl Dataset {
             Targets::Series { values, outputs, mask } => {
                 let outputs = *outputs;
                 if outputs == 0 {
-                    return Err(Error::setting("targets", "0 outputs; at least 1 would be right"));
+                    return Err(Error::setting("targets", "0 outputs; expected at least 1"));
                 }
                 check_numbers("targets", values, &[samples, steps, outputs])?;
                 if let Some(mask) = mask {
@@ -121,13 +121,13 @@ impl Dataset {
             (LossName::Mse, Targets::Series { .. }) | (LossName::CrossEntropy, Targets::Classes { .. }) => Ok(()),
             (LossName::Mse, Targets::Classes { .. }) => Err(Error::setting(
                 "loss",
-                "`mse` needs targets of shape [samples, steps, outputs], but the data have class labels; \
-                 `cross-entropy` would be right",
+                "`mse` needs targets of shape [samples, steps, outputs], but the data have class labels; expected \
+                 `cross-entropy`",
             )),
             (LossName::CrossEntropy, Targets::Series { .. }) => Err(Error::setting(
                 "loss",
                 "`cross-entropy` needs integer class labels of shape [samples], but the data have a value for each \
-                 step; `mse` would be right",
+                 step; expected `mse`",
             )),
         }
     }
@@ -148,7 +148,7 @@ impl Data {
     pub fn new(train: Dataset, test: Dataset) -> Result<Self> {
         if train.channels != test.channels {
             let problem = format!(
-                "{} channels, but `train_inputs` has {}; the same number would be right",
+                "{} channels, but `train_inputs` has {}; expected the same number",
                 test.channels, train.channels
             );
             return Err(Error::setting("test_inputs", problem));
@@ -159,12 +159,12 @@ impl Data {
         };
         let (train_kind, test_kind) = (kind(&train.targets), kind(&test.targets));
         if train_kind != test_kind {
-            let problem = format!("{test_kind}, but `train_targets` has {train_kind}; the same kind would be right");
+            let problem = format!("{test_kind}, but `train_targets` has {train_kind}; expected the same kind");
             return Err(Error::setting("test_targets", problem));
         }
         if train.outputs() != test.outputs() {
             let problem = format!(
-                "{} outputs, but `train_targets` has {}; the same number would be right",
+                "{} outputs, but `train_targets` has {}; expected the same number",
                 test.outputs(),
                 train.outputs()
             );
@@ -193,7 +193,7 @@ fn check_numbers(key: &str, values: &[f32], shape: &[usize]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(Error::setting(
             key,
-            format!("{} at {:?}; numbers that are finite as float32 would be right", values[at], index(at, shape)),
+            format!("{} at {:?}; expected numbers that are finite as float32", values[at], index(at, shape)),
         )),
         None => Ok(()),
     }
@@ -205,7 +205,7 @@ fn check_mask(mask: &mut Vec<f32>, [samples, steps, outputs]: [usize; 3]) -> Res
     let shape = [samples, steps, if per_step { 1 } else { outputs }];
     check_numbers("mask", mask, &shape)?;
     if let Some(at) = mask.iter().position(|&value| value < 0.0) {
-        let problem = format!("{} at {:?}; 0 (left out) or more would be right", mask[at], index(at, &shape));
+        let problem = format!("{} at {:?}; expected 0 (left out) or more", mask[at], index(at, &shape));
         return Err(Error::setting("mask", problem));
     }
     if mask.iter().all(|&value| value == 0.0) {
@@ -219,7 +219,7 @@ fn check_mask(mask: &mut Vec<f32>, [samples, steps, outputs]: [usize; 3]) -> Res
 
 fn check_labels(labels: &[u32], classes: usize, samples: usize) -> Result<()> {
     if labels.len() != samples {
-        let problem = format!("{} labels for {samples} samples; one a sample would be right", labels.len());
+        let problem = format!("{} labels for {samples} samples; expected one a sample", labels.len());
         return Err(Error::setting("targets", problem));
     }
     if let Some(at) = labels.iter().position(|&label| label as usize >= MAX_CLASSES) {
@@ -227,12 +227,12 @@ fn check_labels(labels: &[u32], classes: usize, samples: usize) -> Result<()> {
         return Err(Error::setting("targets", problem));
     }
     if classes == 0 || classes > MAX_CLASSES {
-        return Err(Error::setting("targets", format!("{classes} classes; 1 to {MAX_CLASSES} would be right")));
+        return Err(Error::setting("targets", format!("{classes} classes; expected 1 to {MAX_CLASSES}")));
     }
     match labels.iter().position(|&label| label as usize >= classes) {
         Some(at) => Err(Error::setting(
             "targets",
-            format!("label {} at [{at}], but with {classes} classes 0 to {} would be right", labels[at], classes - 1),
+            format!("label {} at [{at}], but with {classes} classes; expected 0 to {}", labels[at], classes - 1),
         )),
         None => Ok(()),
     }
@@ -313,7 +313,7 @@ mod tests {
     fn labels_must_be_classes() {
         let labels = |labels: &[u32], classes| with(Targets::Classes { labels: labels.to_vec(), classes });
         assert!(problem(labels(&[0], 2)).contains("1 labels for 2 samples"));
-        assert!(problem(labels(&[0, 2], 2)).contains("label 2 at [1], but with 2 classes 0 to 1"));
+        assert!(problem(labels(&[0, 2], 2)).contains("label 2 at [1], but with 2 classes; expected 0 to 1"));
         assert!(problem(labels(&[0, 0], 0)).contains("0 classes"));
         assert!(problem(labels(&[0, u32::MAX], 1 << 32)).contains("label 4294967295 at [1]"));
     }
@@ -323,8 +323,8 @@ mod tests {
         let values = with(series(vec![0.0; 6], 1, None)).unwrap();
         let labels = with(Targets::Classes { labels: vec![0, 1], classes: 2 }).unwrap();
         assert!(values.check_loss(LossName::Mse).is_ok() && labels.check_loss(LossName::CrossEntropy).is_ok());
-        assert!(problem(values.check_loss(LossName::CrossEntropy)).contains("`mse` would be right"));
-        assert!(problem(labels.check_loss(LossName::Mse)).contains("`cross-entropy` would be right"));
+        assert!(problem(values.check_loss(LossName::CrossEntropy)).contains("expected `mse`"));
+        assert!(problem(labels.check_loss(LossName::Mse)).contains("expected `cross-entropy`"));
     }
 
     #[test]

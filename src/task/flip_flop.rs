@@ -40,7 +40,7 @@ impl Task for FlipFlop {
 
     fn generate(&self, seed: u64) -> Result<Data> {
         if !(0.0..=1.0).contains(&self.probability) {
-            let problem = format!("{}; a probability from 0 to 1 would be right", self.probability);
+            let problem = format!("{}; expected a probability from 0 to 1", self.probability);
             return Err(Error::setting("task.probability", problem));
         }
         super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps)])?;

@@ -45,7 +45,7 @@ impl Task for Memory {
         super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps), ("task.cue", self.cue)])?;
         if self.cue >= self.steps {
             let problem = format!(
-                "{}; from 1 to {} would be right: an answer needs a step of {} too",
+                "{}; expected from 1 to {}: an answer needs a step of {} too",
                 self.cue,
                 self.steps - 1,
                 self.steps
@@ -55,7 +55,7 @@ impl Task for Memory {
         let most = self.steps - self.cue - 1;
         if self.delay > most {
             let problem = format!(
-                "{}; at most {most} would be right: the cue takes {} of {} steps, and an answer at least 1",
+                "{}; expected at most {most}: the cue takes {} of {} steps, and an answer at least 1",
                 self.delay, self.cue, self.steps
             );
             return Err(Error::setting("task.delay", problem));
@@ -161,8 +161,8 @@ mod tests {
         assert!(problem(Memory { channels: 0, ..SMALL }).starts_with("`task.channels`: 0"));
         assert!(problem(Memory { steps: 0, ..SMALL }).starts_with("`task.steps`: 0"));
         assert!(problem(Memory { cue: 0, ..SMALL }).starts_with("`task.cue`: 0"));
-        assert!(problem(Memory { cue: 6, ..SMALL }).starts_with("`task.cue`: 6; from 1 to 5 would be right"));
-        assert!(problem(Memory { delay: 4, ..SMALL }).starts_with("`task.delay`: 4; at most 3 would be right"));
+        assert!(problem(Memory { cue: 6, ..SMALL }).starts_with("`task.cue`: 6; expected from 1 to 5"));
+        assert!(problem(Memory { delay: 4, ..SMALL }).starts_with("`task.delay`: 4; expected at most 3"));
         assert!(problem(Memory { delay: usize::MAX, ..SMALL }).starts_with("`task.delay`"));
         assert!(problem(Memory { train_samples: 0, ..SMALL }).starts_with("`task.train-samples`: 0"));
         assert!(problem(Memory { test_samples: 0, ..SMALL }).starts_with("`task.test-samples`: 0"));

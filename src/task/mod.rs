@@ -54,7 +54,7 @@ pub trait Task {
 /// Sizes that must be at least 1, with their keys.
 fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     match sizes.iter().find(|(_, size)| *size == 0) {
-        Some((key, _)) => Err(Error::setting(key, "0; at least 1 would be right")),
+        Some((key, _)) => Err(Error::setting(key, "0; expected at least 1")),
         None => Ok(()),
     }
 }
@@ -66,7 +66,7 @@ fn zeros(key: &str, shape: [usize; 3]) -> Result<Vec<f32>> {
     match length.map(|length| (length, values.try_reserve_exact(length))) {
         Some((length, Ok(()))) => values.resize(length, 0.0),
         _ => {
-            let problem = format!("{shape:?} (samples, steps, channels) do not fit in memory; less would be right");
+            let problem = format!("{shape:?} (samples, steps, channels) do not fit in memory; expected less");
             return Err(Error::setting(key, problem));
         }
     }

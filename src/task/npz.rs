@@ -84,7 +84,7 @@ fn open(path: &Path) -> Result<Archive<'_>> {
     match archive.names().iter().find(|name| !SPLITS.iter().all(|split| known(name, split))) {
         Some(name) => {
             let right = SPLITS.map(|split| ARRAYS.map(|array| format!("`{split}_{array}`")).join(", ")).join(", ");
-            Err(Error::content(path, format!("`{name}`: no array of this name is known; {right} would be right")))
+            Err(Error::content(path, format!("`{name}`: no array of this name is known; expected {right}")))
         }
         None => Ok(archive),
     }
@@ -137,7 +137,7 @@ fn read_split(archive: &mut Archive, split: &str) -> Result<Option<Recorded>> {
 
     let entry = archive.entry(&inputs_name)?;
     let (Kind::Float, &[samples, steps, channels]) = (entry.kind(), entry.shape()) else {
-        return Err(entry.unlike("floats of shape [samples, steps, channels] (`.astype(\"float32\")`) would be right"));
+        return Err(entry.unlike("expected floats of shape [samples, steps, channels] (`.astype(\"float32\")`)"));
     };
     check_not_empty(&entry, &["samples", "steps", "channels"])?;
     let inputs = entry.floats()?;
@@ -147,7 +147,7 @@ fn read_split(archive: &mut Archive, split: &str) -> Result<Option<Recorded>> {
         (Kind::Float, &[s, t, outputs]) => {
             if [s, t] != [samples, steps] {
                 return Err(entry.unlike(&format!(
-                    "[{samples}, {steps}, outputs] would be right, as `{inputs_name}` is {:?}",
+                    "expected [{samples}, {steps}, outputs], as `{inputs_name}` is {:?}",
                     [samples, steps, channels]
                 )));
             }
@@ -158,12 +158,12 @@ fn read_split(archive: &mut Archive, split: &str) -> Result<Option<Recorded>> {
             RecordedTargets::Series { values, outputs, mask }
         }
         (Kind::Float, [_]) => {
-            return Err(entry.unlike("class labels must be integers: `.astype(\"int64\")` would be right"));
+            return Err(entry.unlike("class labels must be integers: expected `.astype(\"int64\")`"));
         }
         (_, &[s]) => {
             if s != samples {
                 let shape = [samples, steps, channels];
-                return Err(entry.unlike(&format!("[{samples}] would be right, as `{inputs_name}` is {shape:?}")));
+                return Err(entry.unlike(&format!("expected [{samples}], as `{inputs_name}` is {shape:?}")));
             }
             if has_mask {
                 let problem = format!("`{mask_name}`: `{targets_name}` has class labels, for which there is no mask");
@@ -172,11 +172,11 @@ fn read_split(archive: &mut Archive, split: &str) -> Result<Option<Recorded>> {
             RecordedTargets::Labels(entry.labels()?)
         }
         (_, [_, _, _]) => {
-            return Err(entry.unlike("a value for each step must be a float: `.astype(\"float32\")` would be right"));
+            return Err(entry.unlike("a value for each step must be a float: expected `.astype(\"float32\")`"));
         }
         _ => {
             return Err(entry.unlike(
-                "floats of shape [samples, steps, outputs], or integer class labels of shape [samples] would be right",
+                "expected floats of shape [samples, steps, outputs], or integer class labels of shape [samples]",
             ));
         }
     };
@@ -191,7 +191,7 @@ fn read_mask(entry: Entry, [samples, steps, outputs]: [usize; 3]) -> Result<Vec<
     };
     if !fits {
         return Err(entry.unlike(&format!(
-            "[{samples}, {steps}, {outputs}], [{samples}, {steps}, 1] or [{samples}, {steps}] would be right"
+            "expected [{samples}, {steps}, {outputs}], [{samples}, {steps}, 1] or [{samples}, {steps}]"
         )));
     }
     entry.floats()
@@ -199,7 +199,7 @@ fn read_mask(entry: Entry, [samples, steps, outputs]: [usize; 3]) -> Result<Vec<
 
 fn check_not_empty(entry: &Entry, names: &[&str]) -> Result<()> {
     match entry.shape().iter().zip(names).find(|(size, _)| **size == 0) {
-        Some((_, name)) => Err(entry.unlike(&format!("0 {name}; at least 1 would be right"))),
+        Some((_, name)) => Err(entry.unlike(&format!("0 {name}; expected at least 1"))),
         None => Ok(()),
     }
 }

@@ -35,7 +35,7 @@ pub fn batches_per_epoch(samples: usize, batch: usize) -> usize {
 /// [`Error::Setting`] with the key `batch`, if it is 0 or more than the training samples.
 pub fn check_batch(batch: usize, samples: usize) -> Result<()> {
     if batch == 0 || batch > samples {
-        let problem = format!("{batch}, but there are {samples} training samples; 1 to {samples} would be right");
+        let problem = format!("{batch}, but there are {samples} training samples; expected 1 to {samples}");
         return Err(Error::setting("batch", problem));
     }
     Ok(())
@@ -79,7 +79,7 @@ mod tests {
         assert!(check_batch(10, 10).is_ok());
         assert!(check_batch(0, 10).is_err());
         let text = check_batch(11, 10).unwrap_err().to_string();
-        assert_eq!(text, "`batch`: 11, but there are 10 training samples; 1 to 10 would be right");
+        assert_eq!(text, "`batch`: 11, but there are 10 training samples; expected 1 to 10");
     }
 
     proptest! {

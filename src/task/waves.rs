@@ -62,7 +62,7 @@ impl Task for Waves {
 
     fn generate(&self, seed: u64) -> Result<Data> {
         if !(1..POINTS).contains(&self.steps) {
-            let problem = format!("{}; 1 to {} would be right: the waves have {POINTS} points", self.steps, POINTS - 1);
+            let problem = format!("{}; expected 1 to {}: the waves have {POINTS} points", self.steps, POINTS - 1);
             return Err(Error::setting("task.steps", problem));
         }
         let waves = Parameters::draw(stream(seed, Purpose::TaskParameters, 0)).waves(self.version);
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn wrong_settings_are_named() {
         let problem = |task: Waves| task.generate(1).unwrap_err().to_string();
-        assert!(problem(Waves { steps: 0, ..PAPER }).starts_with("`task.steps`: 0; 1 to 2500 would be right"));
+        assert!(problem(Waves { steps: 0, ..PAPER }).starts_with("`task.steps`: 0; expected 1 to 2500"));
         assert!(problem(Waves { steps: 2501, ..PAPER }).starts_with("`task.steps`: 2501; 1 to 2500"));
         assert!(problem(Waves { train_samples: 0, ..PAPER }).starts_with("`task.train-samples`: 0"));
         assert!(problem(Waves { test_samples: 0, ..PAPER }).starts_with("`task.test-samples`: 0"));

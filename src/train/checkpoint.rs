@@ -87,7 +87,7 @@ pub(super) fn moment_tensors(moments: &[Parameters]) -> Vec<Tensor<'_>> {
 /// If they are too many, or cannot be read.
 pub(super) fn read_moments(reader: &TensorReader, count: usize) -> Result<Vec<Parameters>> {
     if count > 2 {
-        return Err(reader.error(format!("{count} moments a parameter; at most 2 would be right")));
+        return Err(reader.error(format!("{count} moments a parameter; expected at most 2")));
     }
     let read = |k| {
         let mut moments = Parameters::default();

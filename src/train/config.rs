@@ -117,10 +117,8 @@ impl RunConfig {
         let config = Self::from_toml(&text, path, folder)?;
         // what is written to the run folder is text
         if config.files().any(|file| file.to_str().is_none()) {
-            let problem = format!(
-                "it names files in {}, which is not UTF-8; another folder name would be right",
-                folder.display()
-            );
+            let problem =
+                format!("it names files in {}, which is not UTF-8; expected another folder name", folder.display());
             return Err(Error::content(path, problem));
         }
         Ok(config)

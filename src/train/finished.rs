@@ -27,7 +27,7 @@ pub fn finished(config: &RunConfig, folder: &Path) -> Result<Option<Finished>> {
         return Ok(None);
     }
     if let Some(key) = difference(config, &RunConfig::read(&folder.join(names::CONFIG))?) {
-        let problem = format!("holds a run of another configuration (`{key}` differs); another folder would be right");
+        let problem = format!("holds a run of another configuration (`{key}` differs); expected another folder");
         return Err(Error::content(folder, problem));
     }
     let path = folder.join(names::SUMMARY);

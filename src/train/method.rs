@@ -87,7 +87,7 @@ impl FromStr for Method {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            Error::setting("method", format!("`{name}`; one of {known} would be right"))
+            Error::setting("method", format!("`{name}`; expected one of {known}"))
         })
     }
 }

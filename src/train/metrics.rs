@@ -94,12 +94,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
     let mut reader = csv::Reader::from_reader(file);
     let head = reader.headers().map_err(wrong)?;
     if head.iter().ne(NAMES) {
-        return Err(Error::content(path, format!("row 1: the columns {} would be right", NAMES.join(","))));
+        return Err(Error::content(path, format!("row 1: expected the columns {}", NAMES.join(","))));
     }
     let number = |row: usize, column: usize, cell: &str| match cell {
         "" => Ok(f64::NAN),
         cell => cell.parse().map_err(|_| {
-            let problem = format!("row {row}, column `{}`: {cell:?}; a number would be right", NAMES[column]);
+            let problem = format!("row {row}, column `{}`: {cell:?}; expected a number", NAMES[column]);
             Error::content(path, problem)
         }),
     };

@@ -160,7 +160,7 @@ impl RunConfig {
             .or_else(|| first_other("input", &self.input, &input))
             .or_else(|| first_other("readout", &self.readout, &readout));
         if let Some((key, ours, its)) = other {
-            let problem = format!("{ours}, but the model that the run starts from has {its}, which would be right");
+            let problem = format!("{ours}, but the model that the run starts from has {its}; expected that");
             return Err(Error::setting(key, problem));
         }
         let data = self.task.load(self.seed, Path::new(""))?;

@@ -16,7 +16,7 @@ impl RunConfig {
     /// between populations when the connectome is drawn.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the key of the first setting that is wrong, and what would be right.
+    /// [`Error::Setting`] with the key of the first setting that is wrong, and what is expected.
     pub fn validate(&self) -> Result<()> {
         at_least_one("epochs", self.epochs)?;
         check("epochs", self.epochs <= MAX_EPOCHS, self.epochs, "at most 2^31 - 1")?;
@@ -51,10 +51,10 @@ impl RunConfig {
         use ActivationName::{Identity, Tanh};
         let g = self.readout.activation;
         if !matches!(g, Identity | Tanh) {
-            return Err(Error::setting("readout.activation", "`identity` or `tanh` would be right"));
+            return Err(Error::setting("readout.activation", "expected `identity` or `tanh`"));
         }
         if self.loss == LossName::CrossEntropy && g != Identity {
-            let problem = "`cross-entropy` takes the outputs as they are: `identity` would be right";
+            let problem = "`cross-entropy` takes the outputs as they are: expected `identity`";
             return Err(Error::setting("readout.activation", problem));
         }
         for (k, name) in self.frozen.iter().enumerate() {

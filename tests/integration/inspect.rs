@@ -156,7 +156,7 @@ fn what_cannot_be_read() {
     place.write("wrong.toml", "name = 3");
     for (file, words) in [
         ("cut.safetensors", "the file was cut"),
-        ("notes.txt", "a model or checkpoint (.safetensors), a run folder or a configuration (.toml) would be right"),
+        ("notes.txt", "expected a model or checkpoint (.safetensors), a run folder or a configuration (.toml)"),
         ("wrong.toml", "wrong.toml: "),
         ("missing.safetensors", "missing.safetensors: cannot open"),
         ("missing.toml", "missing.toml: cannot read"),

@@ -275,7 +275,7 @@ fn wrong_signs_and_populations_are_refused() {
     let (sign, start) = ("dale.sign", "population.start");
     damaged(|parts| parts.set(sign, 2, (-1i8).to_le_bytes()), &[sign, "neurons 0 and 2", "`exc`", "differ"]);
     damaged(|parts| parts.set(sign, 5, 2i8.to_le_bytes()), &[sign, "neuron 5", "\"2\" is no sign"]);
-    damaged(|parts| parts.reshape(sign, &[9]), &[sign, "[9]", "[10] would be right"]);
+    damaged(|parts| parts.reshape(sign, &[9]), &[sign, "[9]", "expected [10]"]);
     damaged(|parts| parts.set(start, 0, 1i64.to_le_bytes()), &[start, "from 0 to 10"]);
     damaged(|parts| parts.set(start, 1, 0i64.to_le_bytes()), &[start, "from 0 to 10"]);
     damaged(|parts| parts.set(start, 1, 9i64.to_le_bytes()), &[start, "from 0 to 10"]);
@@ -284,8 +284,8 @@ fn wrong_signs_and_populations_are_refused() {
     for end in [9i64, 11, i64::MAX] {
         damaged(|parts| parts.set(start, 3, end.to_le_bytes()), &[start, "from 0 to 10"]);
     }
-    damaged(|parts| parts.reshape(start, &[3]), &[start, "[3]", "[4] would be right"]);
-    damaged(|parts| parts.metadata["populations"] = json!(["exc", "inh"]), &[start, "[4]", "[3] would be right"]);
+    damaged(|parts| parts.reshape(start, &[3]), &[start, "[3]", "expected [4]"]);
+    damaged(|parts| parts.metadata["populations"] = json!(["exc", "inh"]), &[start, "[4]", "expected [3]"]);
     damaged(|parts| parts.metadata["populations"] = json!(["exc", "exc", "free"]), &["\"exc\"", "unique"]);
 }
 
@@ -336,7 +336,7 @@ fn missing_and_mistyped_tensors_are_refused() {
             let elements = tensor.1.iter().product::<usize>();
             (tensor.0, tensor.2) = (Dtype::F64, vec![0; elements * 8]);
         };
-        damaged(wrong, &[name, "F64", "would be right"]);
+        damaged(wrong, &[name, "F64", "expected"]);
     }
     for (name, shape) in [
         ("recurrent.values", &[3][..]),
@@ -346,10 +346,10 @@ fn missing_and_mistyped_tensors_are_refused() {
         ("readout.weight", &[3, 10, 1]),
         ("readout.bias", &[2]),
     ] {
-        damaged(|parts| parts.reshape(name, shape), &[name, &format!("{shape:?}"), "would be right"]);
+        damaged(|parts| parts.reshape(name, shape), &[name, &format!("{shape:?}"), "expected"]);
     }
-    damaged(|parts| parts.reshape("input.weight", &[30]), &["input.weight", "[30]", "[10, channels] would be right"]);
-    damaged(|parts| parts.reshape("readout.weight", &[]), &["readout.weight", "[outputs, 10] would be right"]);
+    damaged(|parts| parts.reshape("input.weight", &[30]), &["input.weight", "[30]", "expected [10, channels]"]);
+    damaged(|parts| parts.reshape("readout.weight", &[]), &["readout.weight", "expected [outputs, 10]"]);
     damaged(|parts| parts.reshape("readout.weight", &[0, 10]), &["readout"]);
 }
 
@@ -433,7 +433,7 @@ fn huge_claims_are_refused() {
 fn a_pattern_in_another_shape_is_refused() {
     let shape = |name: &'static str| move |parts: &mut Parts| parts.tensors.get_mut(name).unwrap().1.push(1);
     damaged(shape("recurrent.indptr"), &["recurrent.indptr", "[11, 1]"]);
-    damaged(shape("recurrent.indices"), &["recurrent.indices", "one dimension would be right"]);
+    damaged(shape("recurrent.indices"), &["recurrent.indices", "expected one dimension"]);
 }
 
 /// `parameter_mut` lets a caller store -0.0, which no saved file may hold.

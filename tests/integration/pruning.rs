@@ -214,7 +214,7 @@ fn wrong_input_is_refused() {
         ("density above 1", pruned("--density 1.5"), &["`density`: 1.5; a density from 0 to 1"][..]),
         ("density below 0", pruned("--density -0.5"), &["`density`: -0.5; a density from 0 to 1"]),
         ("density NaN", pruned("--density NaN"), &["`density`: NaN; a density from 0 to 1"]),
-        ("density of words", pruned("--density half"), &["'half'", "--density", "a number would be right"]),
+        ("density of words", pruned("--density half"), &["'half'", "--density", "expected a number"]),
         ("density above what exists", pruned("--density 0.5"), &["0.5 of 64 pairs is 32 synapses, but 24 exist"]),
         ("no target", pruned(""), &["--density <D>", "--blocks <FILE.csv>"]),
         ("two targets", pruned("--density 0.1 --blocks above.csv"), &["--density", "cannot be used with"]),

@@ -59,7 +59,7 @@ pub(super) fn of(target: &PruneTarget, populations: &[Population]) -> Result<Vec
         let (row, col) = (place(post)?, place(pre)?);
         check_density(*density).map_err(&wrong)?;
         if !seen.insert((row, col)) {
-            return Err(wrong("named twice; once would be right".into()));
+            return Err(wrong("named twice; expected once".into()));
         }
         let number = u32::try_from(row * populations.len() + col)
             .map_err(|_| wrong(format!("{} populations are too many for blocks", populations.len())))?;
@@ -106,7 +106,7 @@ impl Block {
         };
         let pairs = self.pairs();
         let problem = format!(
-            "{name}{} of {pairs} pairs is {} synapses, but {existing} exist; at most {:.6} would be right",
+            "{name}{} of {pairs} pairs is {} synapses, but {existing} exist; expected at most {:.6}",
             self.density,
             (10.0 * wanted).round() / 10.0,
             (1e6 * existing / pairs as f64).floor() / 1e6
@@ -163,13 +163,13 @@ pub fn read_blocks(path: &Path, populations: &[Population]) -> Result<Vec<BlockD
         let value: f64 = text.parse().map_err(|_| row.error(density, format!("{text:?} is not a number")))?;
         check_density(value).map_err(|problem| row.error(density, problem))?;
         if let Some(before) = rows.insert((pre.clone(), post.clone()), row.line) {
-            let problem = format!("rows {before} and {}: both from `{pre}` to `{post}`; one would be right", row.line);
+            let problem = format!("rows {before} and {}: both from `{pre}` to `{post}`; expected one", row.line);
             return Err(Error::content(path, problem));
         }
         blocks.push(BlockDensity { post, pre, density: value });
     }
     if blocks.is_empty() {
-        return Err(Error::content(path, "there is no block; a row for each would be right"));
+        return Err(Error::content(path, "there is no block; expected a row for each"));
     }
     Ok(blocks)
 }
@@ -182,7 +182,7 @@ fn check_density(density: f64) -> Result<(), String> {
     if (0.0..=1.0).contains(&density) {
         return Ok(());
     }
-    Err(format!("{density}; a density from 0 to 1 would be right"))
+    Err(format!("{density}; expected a density from 0 to 1"))
 }
 
 fn unknown(name: &str, populations: &[Population]) -> String {

@@ -103,18 +103,18 @@ fn wrong_targets_are_named() {
     let network = network(&SMALL);
     let problem = |target| prune(&network, &pruning(PruneMethod::TopProb, target), 1).unwrap_err().to_string();
     for density in [1.5, -0.1, f64::NAN, f64::INFINITY] {
-        let wanted = format!("`density`: {density}; a density from 0 to 1 would be right");
+        let wanted = format!("`density`: {density}; expected a density from 0 to 1");
         assert_eq!(problem(PruneTarget::Whole(density)), wanted);
         let text = problem(PruneTarget::Blocks(vec![block("exc", "inh", density)]));
         assert!(text.starts_with(&format!("`blocks`: from `inh` to `exc`: {density}; a density")), "{text}");
     }
     assert_eq!(
         problem(PruneTarget::Whole(0.28)),
-        "`density`: 0.28 of 25 pairs is 7 synapses, but 6 exist; at most 0.240000 would be right"
+        "`density`: 0.28 of 25 pairs is 7 synapses, but 6 exist; expected at most 0.240000"
     );
     assert_eq!(
         problem(PruneTarget::Blocks(vec![block("inh", "exc", 0.5)])),
-        "`blocks`: from `exc` to `inh`: 0.5 of 6 pairs is 3 synapses, but 1 exist; at most 0.166666 would be right"
+        "`blocks`: from `exc` to `inh`: 0.5 of 6 pairs is 3 synapses, but 1 exist; expected at most 0.166666"
     );
     assert!(
         problem(PruneTarget::Blocks(vec![block("exc", "vip", 0.1)])).contains("no population `vip`; there are `exc`")
@@ -197,10 +197,7 @@ fn reads_blocks() {
             "blocks.csv: row 2, column `post`: no population `vip`; there are `exc`, `inh`",
         ),
         ("pre,post,density\nexc,inh,x\n", "blocks.csv: row 2, column `density`: \"x\" is not a number"),
-        (
-            "pre,post,density\nexc,inh,1.5\n",
-            "blocks.csv: row 2, column `density`: 1.5; a density from 0 to 1 would be right",
-        ),
+        ("pre,post,density\nexc,inh,1.5\n", "blocks.csv: row 2, column `density`: 1.5; expected a density from 0 to 1"),
         ("pre,post,density\nexc,inh,nan\n", "blocks.csv: row 2, column `density`: NaN; a density"),
         ("pre,post,density\nexc,inh,0\nexc,exc,0\n\nexc,inh,1\n", "blocks.csv: rows 2 and 5: both from `exc` to `inh`"),
         ("pre,post,density\n", "blocks.csv: there is no block"),

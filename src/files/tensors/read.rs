@@ -36,7 +36,7 @@ impl TensorReader {
         let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
         let about = file.metadata().map_err(|error| Error::io(path, "read", error))?;
         if !about.is_file() {
-            return Err(Error::content(path, "not a file; a .safetensors file would be right"));
+            return Err(Error::content(path, "not a file; expected a .safetensors file"));
         }
         let header = read_header(&mut file, about.len()).map_err(|failure| failure.at(path))?;
         let start = 8 + header.len() as u64;
@@ -83,7 +83,7 @@ impl TensorReader {
     pub fn length(&self, name: &str) -> Result<usize> {
         match self.shape(name)? {
             &[length] => Ok(length),
-            shape => Err(self.error(format!("`{name}` has shape {shape:?}; one dimension would be right"))),
+            shape => Err(self.error(format!("`{name}` has shape {shape:?}; expected one dimension"))),
         }
     }
 
@@ -148,10 +148,10 @@ impl TensorReader {
     ) -> Result<Vec<T>> {
         let info = self.info(name)?;
         if info.dtype != dtype {
-            return Err(self.error(format!("`{name}` has type {}; {dtype} would be right", info.dtype)));
+            return Err(self.error(format!("`{name}` has type {}; expected {dtype}", info.dtype)));
         }
         if info.shape != shape {
-            return Err(self.error(format!("`{name}` has shape {:?}; {shape:?} would be right", info.shape)));
+            return Err(self.error(format!("`{name}` has shape {:?}; expected {shape:?}", info.shape)));
         }
         // The header was checked: the offsets lie within the file and span exactly the elements of the shape.
         let (start, end) = info.data_offsets;
@@ -194,7 +194,7 @@ fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, Failure> {
     file.read_exact(&mut size).map_err(Failure::Io)?;
     let size = u64::from_le_bytes(size);
     if size > HEADER_LIMIT {
-        let problem = format!("a header of {size} bytes; at most {HEADER_LIMIT} would be right: no safetensors file");
+        let problem = format!("a header of {size} bytes; expected at most {HEADER_LIMIT}: no safetensors file");
         return Err(Failure::Content(problem));
     }
     if size > length - 8 {
@@ -214,9 +214,8 @@ fn parse_header(header: &[u8], data: u64) -> Result<Parsed, String> {
     let metadata = parse_metadata(entries.remove("__metadata__"));
     let mut tensors = BTreeMap::new();
     for (name, entry) in entries {
-        let info: TensorInfo = serde_json::from_value(entry).map_err(|error| {
-            format!("`{name}`: {error}; `dtype`, `shape` and `data_offsets` of a tensor would be right")
-        })?;
+        let info: TensorInfo = serde_json::from_value(entry)
+            .map_err(|error| format!("`{name}`: {error}; expected `dtype`, `shape` and `data_offsets` of a tensor"))?;
         tensors.insert(name, info);
     }
     check_layout(&tensors, data)?;
@@ -243,7 +242,7 @@ fn check_layout(tensors: &BTreeMap<String, TensorInfo>, data: u64) -> Result<(),
     for (name, info) in ordered {
         let (from, to) = info.data_offsets;
         if from != end || to < from {
-            return Err(format!("`{name}` lies at bytes {from} to {to} of the data; a start at {end} would be right"));
+            return Err(format!("`{name}` lies at bytes {from} to {to} of the data; expected a start at {end}"));
         }
         let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |bits, &size| bits.checked_mul(size));
         if bits.is_none() || bits != (to - from).checked_mul(8) {

@@ -157,7 +157,7 @@ fn forged_headers_are_refused() {
         (format!("{{{}}}", tensor("U8", &format!("[{max}]"), "0", &max)), "`w` has 18446744073709551615 bytes"),
         (
             format!("{{{},{}}}", tensor("F32", "[2]", "0", "8"), tensor("F32", "[1]", "4", "8").replace("w", "v")),
-            "`v` lies at bytes 4 to 8 of the data; a start at 8 would be right",
+            "`v` lies at bytes 4 to 8 of the data; expected a start at 8",
         ),
         ("{}".into(), "8 bytes of data, but the tensors take 0"),
     ];
@@ -180,18 +180,18 @@ fn wrong_type_shape_or_name() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let reader = TensorReader::open(write(folder.path(), &sample()[..3], &json!({})))?;
     let message = |result: Result<Vec<f32>>| result.unwrap_err().to_string();
-    assert!(message(reader.f32("loss", &[1])).ends_with("t.safetensors: `loss` has type F64; F32 would be right"));
+    assert!(message(reader.f32("loss", &[1])).ends_with("t.safetensors: `loss` has type F64; expected F32"));
     assert!(
         message(reader.f32("recurrent.values", &[3, 2]))
-            .ends_with("`recurrent.values` has shape [2, 3]; [3, 2] would be right")
+            .ends_with("`recurrent.values` has shape [2, 3]; expected [3, 2]")
     );
-    assert!(message(reader.f32("recurrent.values", &[6])).ends_with("has shape [2, 3]; [6] would be right"));
+    assert!(message(reader.f32("recurrent.values", &[6])).ends_with("has shape [2, 3]; expected [6]"));
     assert!(
         message(reader.f32("recurrent.bias", &[2]))
             .ends_with("tensor `recurrent.bias` is missing; present: `dale.sign`, `loss`, `recurrent.values`")
     );
     let length = reader.length("recurrent.values").unwrap_err().to_string();
-    assert!(length.ends_with("`recurrent.values` has shape [2, 3]; one dimension would be right"), "{length}");
+    assert!(length.ends_with("`recurrent.values` has shape [2, 3]; expected one dimension"), "{length}");
     Ok(())
 }
 
@@ -214,7 +214,7 @@ fn files_of_others() {
         assert!(message.contains(want), "{message}");
         assert_eq!(reader.names().collect::<Vec<_>>(), ["weight"]);
         let message = reader.f32("weight", &[2]).unwrap_err().to_string();
-        assert!(message.contains("`weight` has type BF16; F32 would be right"), "{message}");
+        assert!(message.contains("`weight` has type BF16; expected F32"), "{message}");
     }
     let missing = TensorReader::open(folder.path().join("none")).unwrap_err().to_string();
     assert!(missing.contains("none: cannot open: "), "{missing}");

@@ -31,7 +31,7 @@ pub struct Split {
 /// `key` is the setting to blame where there are fewer.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::Content`] with the file and what would be right: a file that is missing, is no IDX file of
+/// [`Error::Io`] or [`Error::Content`] with the file and what is expected: a file that is missing, is no IDX file of
 /// bytes, has other axes, does not end where its sizes say, or has a label above 9; or images and labels that differ
 /// in number. [`Error::Setting`] with `key`, if more samples are wanted than there are.
 pub fn read(folder: &Path, split: &str, samples: Option<usize>, key: &str) -> Result<Split> {
@@ -39,19 +39,17 @@ pub fn read(folder: &Path, split: &str, samples: Option<usize>, key: &str) -> Re
     let labels = Idx::<1>::find(folder, &format!("{split}-labels"))?;
     let ([all, rows, columns], [labelled]) = (images.shape, labels.shape);
     if all != labelled {
-        let problem =
-            format!("{labelled} labels, but {} has {all} images; one a label would be right", name(&images.path));
+        let problem = format!("{labelled} labels, but {} has {all} images; expected one a label", name(&images.path));
         return Err(Error::content(&labels.path, problem));
     }
     let samples = samples.unwrap_or(all);
     if samples > all {
-        let problem =
-            format!("{samples}, but {} has {all} images; at most {all} would be right", images.path.display());
+        let problem = format!("{samples}, but {} has {all} images; expected at most {all}", images.path.display());
         return Err(Error::setting(key, problem));
     }
     let labels = labels.first(labelled, |at, byte| match byte {
         0..10 => Ok(u32::from(byte)),
-        _ => Err(format!("label {byte} at [{at}]; 0 to {} would be right", CLASSES - 1)),
+        _ => Err(format!("label {byte} at [{at}]; expected 0 to {}", CLASSES - 1)),
     })?;
     let pixels = images.first(samples * rows * columns, |_, byte| Ok(f32::from(byte) / 255.0))?;
     Ok(Split { pixels, shape: [samples, rows, columns], labels: labels[..samples].to_vec() })
@@ -69,7 +67,7 @@ impl<const AXES: usize> Idx<AXES> {
         let names = ["-", "."].map(|dot| ["", ".gz"].map(|packed| format!("{stem}{dot}idx{AXES}-ubyte{packed}")));
         let names = names.as_flattened();
         if !folder.is_dir() {
-            let problem = format!("is no folder; one with {} and MNIST's other files would be right", names[0]);
+            let problem = format!("is no folder; expected one with {} and MNIST's other files", names[0]);
             return Err(Error::content(folder, problem));
         }
         match names.iter().map(|name| folder.join(name)).find(|path| path.exists()) {
@@ -87,7 +85,7 @@ impl<const AXES: usize> Idx<AXES> {
         read_exact(&path, &mut reader, &mut magic)?;
         if magic != Self::magic() {
             let problem = format!(
-                "begins with the bytes {magic:?}; {:?} (an IDX file of bytes with {AXES} axes) would be right",
+                "begins with the bytes {magic:?}; expected {:?} (an IDX file of bytes with {AXES} axes)",
                 Self::magic()
             );
             return Err(Error::content(path, problem));
@@ -95,7 +93,7 @@ impl<const AXES: usize> Idx<AXES> {
         let mut sizes = [[0; 4]; AXES];
         read_exact(&path, &mut reader, sizes.as_flattened_mut())?;
         let sizes = sizes.map(u32::from_be_bytes);
-        let right = "a file that was written to its end would be right";
+        let right = "expected a file that was written to its end";
         // three u32 may not even fit in u64
         let declared = sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)));
         let declared = declared.filter(|&declared| usize::try_from(declared).is_ok() && declared < u64::MAX);
@@ -106,7 +104,7 @@ impl<const AXES: usize> Idx<AXES> {
             ));
         };
         if declared == 0 {
-            let problem = format!("shape {sizes:?} is declared; at least 1 along each axis would be right");
+            let problem = format!("shape {sizes:?} is declared; expected at least 1 along each axis");
             return Err(Error::content(path, problem));
         }
         let held =
@@ -132,7 +130,7 @@ impl<const AXES: usize> Idx<AXES> {
         let path = &self.path;
         let mut values = Vec::new();
         if values.try_reserve_exact(count).is_err() {
-            return Err(Error::content(path, format!("{count} numbers do not fit in memory; less would be right")));
+            return Err(Error::content(path, format!("{count} numbers do not fit in memory; expected less")));
         }
         let mut reader = reader(path)?;
         read_exact(path, &mut reader, &mut [[0; 4]; AXES].as_flattened_mut()[..])?;

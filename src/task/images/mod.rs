@@ -65,7 +65,7 @@ impl Task for Images {
     ///
     /// # Errors
     /// [`Error::Setting`] for a wrong number of samples; [`Error::Io`] or [`Error::Content`], which name the file and
-    /// what would be right, for files that are missing or broken.
+    /// what is expected, for files that are missing or broken.
     fn generate(&self, seed: u64) -> Result<Data> {
         let (train, test) = ("task.train-samples", "task.test-samples");
         for (key, samples) in [(train, self.train_samples), (test, self.test_samples)] {
@@ -119,7 +119,7 @@ pub(super) fn source(folder: Option<&Path>) -> String {
 /// Draws a split: each image, and its digit, from a stream of its own.
 fn drawn(seed: u64, purpose: Purpose, samples: usize, key: &str) -> Result<idx::Split> {
     if u32::try_from(samples).is_err() {
-        return Err(Error::setting(key, format!("{samples}; at most {} would be right", u32::MAX)));
+        return Err(Error::setting(key, format!("{samples}; expected at most {}", u32::MAX)));
     }
     let shape = [samples, digits::SIDE, digits::SIDE];
     let mut pixels = super::zeros(key, shape)?;

@@ -128,7 +128,7 @@ fn broken_files_are_named() {
         (0, &idx(&[u32::MAX; 3], &[0; 24]), "more than any file holds"),
         (0, &idx(&[u32::MAX, u32::MAX, 1], &[0; 24]), "but there are 24"),
         (1, &idx(&[4], &[1; 4]), "4 labels, but train-images-idx3-ubyte has 3 images"),
-        (1, &idx(&[3], &[0, 1, 10]), "label 10 at [2]; 0 to 9 would be right"),
+        (1, &idx(&[3], &[0, 1, 10]), "label 10 at [2]; expected 0 to 9"),
         (2, &gzip(&contents()[2])[..20], "cut off"),
         (2, &gzip(&contents()[2][..20]), "but there are 4"),
         (2, &gzip(&idx(&[2, 2, 4], &[0; 1000])), "more follow"),

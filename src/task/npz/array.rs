@@ -45,7 +45,7 @@ impl<'p> Archive<'p> {
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| match error {
             ZipError::Io(error) => Error::io(path, "read", error),
             error => {
-                let right = "a whole file, as `numpy.savez` writes it, would be right";
+                let right = "expected a whole file, as `numpy.savez` writes it,";
                 Error::content(path, format!("no `.npz` file, or one that was cut off ({error}); {right}"))
             }
         })?;
@@ -102,7 +102,7 @@ impl<'p> Archive<'p> {
         let declared = shape.iter().try_fold(item, |product, &size| product.checked_mul(size));
         let held = unpacked.saturating_sub(header_bytes);
         if declared.map(|bytes| bytes as u64) != Some(held) {
-            let right = "a file that was written to its end would be right";
+            let right = "expected a file that was written to its end";
             return Err(wrong(&format!(
                 "shape {shape:?} of {item} bytes each is declared, but there are {held}; {right}"
             )));
@@ -132,7 +132,7 @@ impl Entry<'_> {
         &self.shape
     }
 
-    /// The error that says what this array is, and then what would be right.
+    /// The error that says what this array is, and then what is expected.
     pub(super) fn unlike(&self, right: &str) -> Error {
         self.wrong(format!("{} of shape {:?}; {right}", type_name(&self.header.dtype()), self.shape))
     }
@@ -183,7 +183,7 @@ impl Entry<'_> {
     fn read<T: Deserialize, U: Copy>(mut self, convert: impl Fn(T) -> U) -> Result<Vec<U>> {
         let mut values = Vec::new();
         if values.try_reserve_exact(self.shape.iter().product()).is_err() {
-            return Err(self.unlike("it does not fit in memory; less would be right"));
+            return Err(self.unlike("it does not fit in memory; expected less"));
         }
         match (self.read_to_end(convert, &mut values), self.header.order()) {
             (Ok(()), Order::C) => Ok(values),
@@ -234,7 +234,7 @@ fn read_header(reader: &mut impl Read) -> Result<(NpyHeader, u64), String> {
     let mut start = vec![0; 10];
     reader.read_exact(&mut start).map_err(short)?;
     if !start.starts_with(b"\x93NUMPY") {
-        return Err("no numpy array: what `numpy.savez` writes would be right".into());
+        return Err("no numpy array: expected what `numpy.savez` writes".into());
     }
     let mut length = usize::from(u16::from_le_bytes([start[8], start[9]]));
     if start[6] > 1 {
@@ -243,7 +243,7 @@ fn read_header(reader: &mut impl Read) -> Result<(NpyHeader, u64), String> {
         length |= usize::from(u16::from_le_bytes(high)) << 16;
         start.extend(high);
     }
-    let plain = "no plain array of numbers; float32 would be right";
+    let plain = "no plain array of numbers; expected float32";
     if length > 1024 {
         return Err(format!("{plain} (its header has {length} bytes)"));
     }
@@ -264,7 +264,7 @@ fn read_header(reader: &mut impl Read) -> Result<(NpyHeader, u64), String> {
 
 /// Which numbers, and how many bytes each has.
 fn number_type(dtype: &DType) -> Result<(Kind, usize), String> {
-    let right = "float32 or float64 (integers for class labels) would be right";
+    let right = "expected float32 or float64 (integers for class labels)";
     if let DType::Plain(plain) = dtype {
         match (plain.type_char(), plain.size_field()) {
             (TypeChar::Float, size @ (2 | 4 | 8)) => return Ok((Kind::Float, size as usize)),

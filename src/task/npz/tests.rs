@@ -147,11 +147,11 @@ fn wrong_shapes_are_named() {
     says("train_targets", &[1, 2, 0], &["`train_targets`", "0 outputs; at least 1"]);
     says("train_targets", &[1, 3, 1], &["`train_targets`", "[1, 3, 1]", "[1, 2, outputs]", "[1, 2, 1]"]);
     says("train_targets", &[1, 2], &["`train_targets`", "[1, 2]", "[samples, steps, outputs]"]);
-    says("train_mask", &[1, 3], &["`train_mask`", "[1, 3]", "[1, 2, 1] or [1, 2] would be right"]);
+    says("train_mask", &[1, 3], &["`train_mask`", "[1, 3]", "expected [1, 2, 1] or [1, 2]"]);
     says("train_mask", &[1, 2, 2], &["`train_mask`", "[1, 2, 2]"]);
     says("train_mask", &[2], &["`train_mask`", "[2]"]);
     let text = problem_with(&[("train_targets", npy("|u1", "(3,)", &[0; 3]))]);
-    assert_says(&text, &["`train_targets`: uint8 of shape [3]; [1] would be right"]);
+    assert_says(&text, &["`train_targets`: uint8 of shape [3]; expected [1]"]);
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Run {
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
         if let Some(&answer) = run.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
-            let problem = format!("the network answers {answer} before any training; smaller weights would be right");
+            let problem = format!("the network answers {answer} before any training; expected smaller weights");
             return Err(Error::setting("init", problem));
         }
         if let Some((config, pruned)) = notes {
@@ -164,7 +164,7 @@ impl Run {
         let begun = epoch + usize::from(step > 0);
         if begun > run.config.epochs {
             let problem = format!(
-                "{}, but the run in {} is in epoch {begun} already; at least {begun} would be right",
+                "{}, but the run in {} is in epoch {begun} already; expected at least {begun}",
                 run.config.epochs,
                 folder.display()
             );

@@ -66,7 +66,7 @@ fn data_files() {
         ("array that is not known", some("train_maks", &[SAMPLES, STEPS]), &["`train_maks`", "`train_mask`"]),
         ("negative label", labels(&[-1; SAMPLES]), &["`train_targets`: label -1 at [0]; labels count from 0"]),
         ("absurd label", labels(&[1 << 31; SAMPLES]), &["`train_targets`", "label 2147483648 at [0]"]),
-        ("labels for mean squared error", classes(2), &["`loss`", "class labels", "`cross-entropy` would be right"]),
+        ("labels for mean squared error", classes(2), &["`loss`", "class labels", "expected `cross-entropy`"]),
         (
             "array that is missing",
             npz(&inputs()),
@@ -127,7 +127,7 @@ fn data_of_another_network() {
             "outputs of another network",
             &says,
         );
-        let says = ["classes.npz: `train_targets`: label 2 at [2], but with 2 classes 0 to 1"];
+        let says = ["classes.npz: `train_targets`: label 2 at [2], but with 2 classes; expected 0 to 1"];
         refused(&place, &format!("{command} labels/model.safetensors classes.npz"), "label without an output", &says);
         let says = ["outputs.npz: no train_inputs"];
         refused(

@@ -1,4 +1,4 @@
-//! Wrong input: exit code 2, one message that names the culprit and what would be right, and nothing written.
+//! Wrong input: exit code 2, one message that names the culprit and what is expected, and nothing written.
 //!
 //! `cargo test --test integration bad_input -- --nocapture` prints every case with its message.
 
@@ -211,15 +211,15 @@ fn settings() {
 fn cells_to_measure() {
     let place = Place::empty();
     for (words, says) in [
-        ("bench --cell 0,2,x", ["--cell", "n,density,lanes,steps would be right"]),
+        ("bench --cell 0,2,x", ["--cell", "expected n,density,lanes,steps"]),
         ("bench --cell 64,0.2,16,3 --cell 0,0.5,1,1", ["0,0.5,1,1", "n is `0`; a whole number from 2 to"]),
-        ("bench --cell 64,2,16,3 --json", ["64,2,16,3", "above 0 and at most 1 would be right"]),
-        ("bench --cell 64,0.2,16,3 --threads 0", ["--threads", "at least 1 would be right"]),
+        ("bench --cell 64,2,16,3 --json", ["64,2,16,3", "expected above 0 and at most 1"]),
+        ("bench --cell 64,0.2,16,3 --threads 0", ["--threads", "expected at least 1"]),
     ] {
         refused(&place, words, words, &says);
     }
     if cfg!(target_os = "linux") {
         let words = "bench --cell 4000000000,1,64,10";
-        refused(&place, words, words, &["--cell", "bytes", "a smaller cell would be right"]);
+        refused(&place, words, words, &["--cell", "bytes", "expected a smaller cell"]);
     }
 }

@@ -56,7 +56,7 @@ fn model_files() {
         (
             "column negative",
             bytes_with("recurrent.indices", 0, &(-1i32).to_le_bytes()),
-            &["is -1; at least 0 would be right"],
+            &["is -1; expected at least 0"],
         ),
         (
             "columns not ascending",
@@ -111,7 +111,7 @@ fn model_files() {
         (
             "input weights of another size",
             header_with(&|header| header["input.weight"]["shape"] = json!([4, 4])),
-            &["`input.weight` has shape [4, 4]", "would be right"],
+            &["`input.weight` has shape [4, 4]", "expected"],
         ),
         (
             "input weights flat",
@@ -121,12 +121,12 @@ fn model_files() {
         (
             "readout of another size",
             header_with(&|header| header["readout.weight"]["shape"] = json!([4, 4])),
-            &["`readout.weight` has shape [4, 4]", "would be right"],
+            &["`readout.weight` has shape [4, 4]", "expected"],
         ),
         (
             "type of another kind",
             header_with(&|header| header["recurrent.bias"]["dtype"] = json!("I32")),
-            &["`recurrent.bias` has type I32; F32 would be right"],
+            &["`recurrent.bias` has type I32; expected F32"],
         ),
         (
             "inputs beyond memory",
