@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use daleian::Isa;
-use daleian::task::npz::{Compression, write_npz};
-use daleian::train::{Ending, Event, Run, RunConfig};
+use daleian::data::npz::{Compression, write_npz};
+use daleian::run::{Ending, Event, Run, RunConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A folder that goes away again, unless one is named.
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_data(&folder.join("recording.npz"))?;
     write_wiring(&folder)?;
 
-    // Every key is described in `daleian::train::RunConfig`; an unknown one is an error.
+    // Every key is described in `daleian::run::RunConfig`; an unknown one is an error.
     let path = |name: &str| toml::Value::String(folder.join(name).display().to_string());
     let text = format!(
         r#"

@@ -53,7 +53,7 @@
 //! # let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.3)], 1)?;
 //! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
 //! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
-//! // `network` has one input and one output; your own samples are a `task::Dataset`
+//! // `network` has one input and one output; your own samples are a `data::Dataset`
 //! let data = FlipFlop { channels: 1, steps: 10, probability: 0.2, train_samples: 200, test_samples: 50 }.generate(1)?;
 //! let settings = TrainSettings::new(LossName::Mse, 50, OptimizerSpec::adam(0.01));
 //! let mut trainer = Trainer::new(network, data, settings, Isa::choose()?)?;
@@ -123,7 +123,7 @@
 //!   row or the key, and what is expected. A broken contract in a call, such as a slice of the wrong length, panics
 //!   with the words of the contract; each function says under *Panics* what it demands.
 //! * The same seed gives the same bits for any number of threads, and a run that was stopped or killed and
-//!   [resumed](train::Run::resume) ends with the same files (but for times) as one that never was. Between instruction sets results
+//!   [resumed](run::Run::resume) ends with the same files (but for times) as one that never was. Between instruction sets results
 //!   agree to rounding.
 //! * NaN is never hidden: training stops at the first loss that is not finite.
 //! * This crate has no unsafe code; the kernels that need it are in `daleian_kernels`, and an [`Isa`] is the proof that
@@ -131,35 +131,45 @@
 //!
 //! # Where to go next
 //!
-//! * A whole run from a configuration, with checkpoints, metrics and figures: [`train::Run`] and [`train::RunConfig`].
+//! * A whole run from a configuration, with checkpoints, metrics and figures: [`run::Run`] and [`run::RunConfig`].
 //! * Wiring from CSV files or drawn by rules: [`connectome::Connectome::from_edge_list`] and
 //!   [`from_rules`](connectome::Connectome::from_rules).
-//! * Recorded data in numpy's files: [`task::npz`]; samples from memory: [`task::Dataset`].
+//! * Recorded data in numpy's files: [`data::npz`]; samples from memory: [`data::Dataset`].
 //! * Gradients alone, for an optimizer of your own: [`bptt::Bptt`].
-//! * Numbers and drawings about weights: [`analysis`].
+//! * Numbers about weights: [`analysis`]; drawings of them: [`figure`].
 //! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
 //! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
-//!   [`constraint`], [`task`], [`train`], [`analysis`], [`reproduce`], [`bench`](mod@bench), [`inspect`](mod@inspect).
+//!   [`constraint`], [`prune`], [`data`], [`task`], [`train`], [`analysis`], [`figure`], [`run`], [`reproduce`],
+//!   [`bench`](mod@bench), [`inspect`](mod@inspect).
 #![forbid(unsafe_code)]
 
 pub mod error;
 pub mod files;
 pub mod random;
+mod ranges;
 
-pub mod analysis;
-pub mod bench;
-pub mod bptt;
-pub mod connectome;
-pub mod constraint;
-pub mod inspect;
-pub mod network;
-pub mod optim;
-pub mod reproduce;
 pub mod sparse;
+
+pub mod connectome;
+mod formats;
+pub mod network;
+
+pub mod bptt;
+pub mod constraint;
+pub mod data;
+pub mod optim;
+pub mod prune;
 pub mod task;
 pub mod train;
 
-mod ranges;
+pub mod analysis;
+pub mod figure;
+
+pub mod run;
+
+pub mod bench;
+pub mod inspect;
+pub mod reproduce;
 
 pub use daleian_kernels::Isa;
 pub use error::{Error, Result};

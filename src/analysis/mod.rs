@@ -1,11 +1,7 @@
-//! Numbers first, then drawings of those numbers.
-//!
-//! Everything beside [`draw`] turns weights and outputs into numbers, in time and memory proportional to the stored
-//! synapses; [`draw`] turns those numbers into SVG.
+//! Numbers about weights and outputs, in time and memory proportional to the stored synapses.
 
 mod block_grid;
 mod degrees;
-pub mod draw;
 mod histogram;
 mod signals;
 pub mod spanning_tree;

@@ -126,11 +126,11 @@ mod tests {
         for (text, want) in [
             ("", "expected n,density,lanes,steps"),
             ("0,2,x", "expected n,density,lanes,steps"),
-            ("0,0.5,1,1", "n is `0`; a whole number from 2 to"),
-            ("8,2,1,1", "density is `2`; above 0 and at most 1"),
-            ("8,NaN,1,1", "density is `NaN`; above 0"),
-            ("8,0.5,x,1", "lanes is `x`; a whole number from 1 to"),
-            ("8,0.5,1,0", "steps is `0`; a whole number from 1 to"),
+            ("0,0.5,1,1", "n is `0`; expected a whole number from 2 to"),
+            ("8,2,1,1", "density is `2`; expected above 0 and at most 1"),
+            ("8,NaN,1,1", "density is `NaN`; expected above 0"),
+            ("8,0.5,x,1", "lanes is `x`; expected a whole number from 1 to"),
+            ("8,0.5,1,0", "steps is `0`; expected a whole number from 1 to"),
             ("8,1e-9,1,1", "expected a density of at least 1.5625e-2"),
         ] {
             let error = text.parse::<Cell>().unwrap_err().to_string();

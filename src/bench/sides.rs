@@ -11,11 +11,11 @@ use super::{AdamSettings, Cell, Dense};
 use crate::bptt::{Bptt, LossName, Objective};
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use crate::constraint::Constraint;
+use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec};
 use crate::optim::OptimizerSpec;
 use crate::random::{Purpose, stream};
-use crate::task::{Data, Dataset, Targets};
 use crate::train::{TrainSettings, Trainer, fill};
 
 /// The seed of everything that is drawn.

@@ -1,11 +1,11 @@
-//! The loss of a tile and its derivative by the readout's sum V a + c.
+//! The loss of a lane group and its derivative by the readout's sum V a + c.
 //!
 //! Mean squared error: L = Σ m (y - y*)² / N with weights m (1 without a mask) and N = Σ m over the whole batch.
 //! Cross-entropy: L = -Σ_lane ln softmax(y_T)[class] / N over the lanes of the batch, last step only.
 
 use daleian_kernels::Activation;
 
-/// What a tile should have answered.
+/// What a lane group should have answered.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// Values at every step.

@@ -1,6 +1,6 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
-use super::plan::{apart, tiles_of};
+use super::plan::{apart, groups_of};
 use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
@@ -15,7 +15,7 @@ pub struct BpttMemory {
     /// W and V by presynaptic neuron: their patterns, where each entry stands in the original, and the values; W in tiles
     /// both ways, where it is taken so.
     pub transposed: u64,
-    /// Gradients that tiles sum apart, where they do.
+    /// Gradients that lane groups sum apart, where they do.
     pub gradients: u64,
     /// a of every step, `steps · neurons · lanes · 4` and at most a cache line more a step, or as much of it as is kept;
     /// running forward only, of one step.
@@ -40,10 +40,10 @@ impl BpttMemory {
             return Self::with_storage(wiring, loss, batch, trainable, &Storage::whole(wiring, batch, steps));
         }
         let mut out = Self { batch: samples(wiring, loss, batch, steps), ..Self::default() };
-        for tile in tiles_of(wiring, batch) {
-            let state = words(&[wiring.neurons(), tile.stored]);
+        for group in groups_of(wiring, batch) {
+            let state = words(&[wiring.neurons(), group.stored]);
             out.states = out.states.saturating_add(state);
-            let output = words(&[wiring.outputs(), tile.stored]);
+            let output = words(&[wiring.outputs(), group.stored]);
             out.rates = out.rates.saturating_add(state.saturating_mul(2).saturating_add(output));
         }
         out
@@ -57,15 +57,15 @@ impl BpttMemory {
         trainable: &[ParameterName],
         storage: &Storage,
     ) -> Self {
-        let tiles = tiles_of(wiring, batch).len();
+        let groups = groups_of(wiring, batch).len();
         let recurrent = match Layout::choose(wiring, batch) {
             Layout::Rows => transposed(wiring.recurrent()),
-            Layout::Tiles { width, blocks } => tiled(wiring.recurrent(), [width, blocks], !apart(wiring, tiles)),
+            Layout::Tiles { width, blocks } => tiled(wiring.recurrent(), [width, blocks], !apart(wiring, groups)),
         };
         let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
         Self {
             transposed: recurrent.saturating_add(transposed(wiring.readout())),
-            gradients: if apart(wiring, tiles) { words(&[tiles, sizes]) } else { 0 },
+            gradients: if apart(wiring, groups) { words(&[groups, sizes]) } else { 0 },
             states: storage.states(wiring, batch),
             rates: storage.rates(wiring, batch),
             batch: samples(wiring, loss, batch, storage.segments.steps()),
@@ -99,9 +99,9 @@ fn tiled(pattern: &Pattern, [width, blocks]: [usize; 2], turns: bool) -> u64 {
 /// Bytes of inputs, outputs, targets and mask.
 fn samples(wiring: &Wiring, loss: LossName, batch: usize, steps: usize) -> u64 {
     let series = if loss == LossName::Mse { 3 } else { 1 };
-    let sizes = tiles_of(wiring, batch).into_iter().map(|tile| {
-        let input = words(&[steps, wiring.channels(), tile.stored]);
-        input.saturating_add(words(&[series, steps, wiring.outputs(), tile.stored]))
+    let sizes = groups_of(wiring, batch).into_iter().map(|group| {
+        let input = words(&[steps, wiring.channels(), group.stored]);
+        input.saturating_add(words(&[series, steps, wiring.outputs(), group.stored]))
     });
     sizes.fold(0, u64::saturating_add)
 }

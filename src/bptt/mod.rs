@@ -1,34 +1,34 @@
 //! Unroll through time: what to keep, backward, gradients.
 //!
-//! A [`Bptt`] holds the memory of one training step for batches of one size. The caller fills the tiles' inputs and
+//! A [`Bptt`] holds the memory of one training step for batches of one size. The caller fills the lane groups' inputs and
 //! targets, then asks for the gradient. Gradients exist at stored entries only. Where not every state fits in memory, a
 //! [`Storage`] says which are kept; the others are computed twice, with the same bits.
 
+mod lane_group;
 mod layout;
 mod loss;
 mod memory;
 mod plan;
 mod slots;
 mod storage;
-mod tile;
 mod workspace;
 
 use daleian_kernels::{Aligned, Isa, sum_parts, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use lane_group::LaneGroup;
 pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
 pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
 pub(crate) use slots::Slots;
 pub use storage::{Segments, Storage};
-pub use tile::Tile;
 
 use crate::network::step::{Backward, Direction};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 
-use tile::{Context, Hold, Scales};
+use lane_group::{Context, Hold, Scales};
 use workspace::Workspace;
 
 /// What is minimised.
@@ -78,8 +78,8 @@ pub struct Bptt {
     isa: Isa,
     steps: usize,
     plan: Plan,
-    tiles: Vec<Tile>,
-    /// Of so many tiles each as [`Storage::in_turn`] says; running forward only, of one each.
+    groups: Vec<LaneGroup>,
+    /// Of so many lane groups each as [`Storage::in_turn`] says; running forward only, of one each.
     workspaces: Vec<Workspace>,
     backward: Option<Backward>,
     trainable: Vec<ParameterName>,
@@ -117,7 +117,7 @@ impl Bptt {
     ) -> Self {
         let (wiring, steps) = (network.wiring(), storage.segments.steps());
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
-        let lanes = plan::tiles_of(wiring, batch);
+        let lanes = plan::groups_of(wiring, batch);
         let workspaces =
             lanes.chunks(storage.in_turn).map(|lanes| Workspace::training(wiring, &storage, lanes)).collect();
         let backward = match Layout::choose(wiring, batch) {
@@ -127,13 +127,13 @@ impl Bptt {
             }
         };
         let plan = Plan::new(wiring, backward.transposed(), Some(storage), batch);
-        let mut tiles = tiles(wiring, &plan, loss, steps, true);
+        let mut groups = groups(wiring, &plan, loss, steps, true);
         if plan.apart {
-            for tile in &mut tiles {
-                tile.gradients = Parameters::zeros(wiring, |name| trainable.contains(&name));
+            for group in &mut groups {
+                group.gradients = Parameters::zeros(wiring, |name| trainable.contains(&name));
             }
         }
-        Self { isa, steps, plan, tiles, workspaces, backward: Some(backward), trainable: trainable.to_vec() }
+        Self { isa, steps, plan, groups, workspaces, backward: Some(backward), trainable: trainable.to_vec() }
     }
 
     /// Memory to run batches forward only: states are not kept.
@@ -144,19 +144,19 @@ impl Bptt {
         let wiring = network.wiring();
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
         let plan = Plan::new(wiring, None, None, batch);
-        let tiles = tiles(wiring, &plan, loss, steps, false);
-        let workspaces = plan.tiles.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
-        Self { isa, steps, plan, tiles, workspaces, backward: None, trainable: Vec::new() }
+        let groups = groups(wiring, &plan, loss, steps, false);
+        let workspaces = plan.groups.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
+        Self { isa, steps, plan, groups, workspaces, backward: None, trainable: Vec::new() }
     }
 
-    /// The tiles, to fill their inputs and targets and to read their outputs.
-    pub fn tiles(&self) -> &[Tile] {
-        &self.tiles
+    /// The lane groups, to fill their inputs and targets and to read their outputs.
+    pub fn groups(&self) -> &[LaneGroup] {
+        &self.groups
     }
 
-    /// The tiles, to fill their inputs and targets.
-    pub fn tiles_mut(&mut self) -> &mut [Tile] {
-        &mut self.tiles
+    /// The lane groups, to fill their inputs and targets.
+    pub fn groups_mut(&mut self) -> &mut [LaneGroup] {
+        &mut self.groups
     }
 
     /// The next batch has `samples` samples: at most as many as this was made for.
@@ -164,11 +164,11 @@ impl Bptt {
     /// # Panics
     /// If there are more, or none.
     pub fn set_samples(&mut self, samples: usize) {
-        let room: usize = self.plan.tiles.iter().map(|tile| tile.used).sum();
+        let room: usize = self.plan.groups.iter().map(|group| group.used).sum();
         assert!((1..=room).contains(&samples), "{samples} samples in a batch for up to {room}");
-        for (tile, whole) in self.tiles.iter_mut().zip(&self.plan.tiles) {
-            tile.lanes.first = whole.first.min(samples);
-            tile.lanes.used = whole.used.min(samples - tile.lanes.first);
+        for (group, whole) in self.groups.iter_mut().zip(&self.plan.groups) {
+            group.lanes.first = whole.first.min(samples);
+            group.lanes.used = whole.used.min(samples - group.lanes.first);
         }
     }
 
@@ -182,7 +182,7 @@ impl Bptt {
         Parameters::zeros(network.wiring(), |name| self.trainable.contains(&name))
     }
 
-    /// Runs the filled tiles forward and reads the loss; outputs stay readable.
+    /// Runs the filled lane groups forward and reads the loss; outputs stay readable.
     pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
         let weight = self.weight();
         let (isa, steps) = (self.isa, self.steps);
@@ -192,14 +192,14 @@ impl Bptt {
         }
         let context = Context::new(network, isa, &self.plan, steps, scales);
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
-        context.beside_each_other(&mut self.workspaces, &mut self.tiles, |workspace, tile| {
-            tile.forward(&context, in_tiles, workspace);
-            tile.loss(&context, workspace);
+        context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
+            group.forward(&context, in_tiles, workspace);
+            group.loss(&context, workspace);
         });
         self.outcome(network, objective, weight)
     }
 
-    /// Runs the filled tiles forward and backward: `gradients` becomes the gradient of the objective.
+    /// Runs the filled lane groups forward and backward: `gradients` becomes the gradient of the objective.
     ///
     /// The bits do not depend on the number of threads.
     ///
@@ -215,17 +215,17 @@ impl Bptt {
         let context = Context::new(network, isa, plan, steps, scales);
         if plan.apart {
             let shared = &*backward;
-            context.beside_each_other(&mut self.workspaces, &mut self.tiles, |workspace, tile| {
-                let mut own = std::mem::take(&mut tile.gradients);
+            context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
+                let mut own = std::mem::take(&mut group.gradients);
                 own.clear();
-                tile.forward(&context, shared.tiles(), workspace);
-                tile.loss(&context, workspace);
-                tile.backward(&context, Hold::Shared(shared), workspace, &mut own);
-                tile.gradients = own;
+                group.forward(&context, shared.tiles(), workspace);
+                group.loss(&context, workspace);
+                group.backward(&context, Hold::Shared(shared), workspace, &mut own);
+                group.gradients = own;
             });
             let in_tiles = backward.tiles().is_some();
             for name in ParameterName::ALL {
-                let parts: Vec<&[f32]> = self.tiles.iter().map(|tile| &**tile.gradients.get(name)).collect();
+                let parts: Vec<&[f32]> = self.groups.iter().map(|group| &**group.gradients.get(name)).collect();
                 let gradient = gradients.get_mut(name);
                 if name == ParameterName::RecurrentWeights && in_tiles && !gradient.is_empty() {
                     backward.carry_back(isa, Some(&parts), gradient);
@@ -235,12 +235,12 @@ impl Bptt {
             }
         } else {
             gradients.clear();
-            for (workspace, tiles) in self.workspaces.iter_mut().zip(self.tiles.chunks_mut(plan.in_turn())) {
-                for tile in tiles {
+            for (workspace, groups) in self.workspaces.iter_mut().zip(self.groups.chunks_mut(plan.in_turn())) {
+                for group in groups {
                     backward.turn(Direction::Forward, wiring, parameters);
-                    tile.forward(&context, backward.tiles(), workspace);
-                    tile.loss(&context, workspace);
-                    tile.backward(&context, Hold::Alone(backward), workspace, gradients);
+                    group.forward(&context, backward.tiles(), workspace);
+                    group.loss(&context, workspace);
+                    group.backward(&context, Hold::Alone(backward), workspace, gradients);
                 }
             }
             if !gradients.recurrent.is_empty() {
@@ -261,25 +261,25 @@ impl Bptt {
 
     /// What the loss is a mean over.
     fn weight(&self) -> f64 {
-        let of = |tile: &Tile| match &tile.target {
+        let of = |group: &LaneGroup| match &group.target {
             Target::Series { mask, .. } => mask.iter().map(|&m| f64::from(m)).sum(),
-            Target::Classes { .. } => tile.lanes.used as f64,
+            Target::Classes { .. } => group.lanes.used as f64,
         };
-        self.tiles.iter().map(of).sum()
+        self.groups.iter().map(of).sum()
     }
 
     fn outcome(&self, network: &Network, objective: &Objective, weight: f64) -> Outcome {
-        let sum = self.tiles.iter().map(|tile| tile.totals.loss).sum::<f64>();
+        let sum = self.groups.iter().map(|group| group.totals.loss).sum::<f64>();
         let loss = if weight > 0.0 { sum / weight } else { sum };
         let mut whole = loss;
         if objective.l2_weights > 0.0 {
             whole += objective.l2_weights / 2.0 * sum_squares(self.isa, &network.parameters().recurrent);
         }
         if objective.l2_rates > 0.0 {
-            let rates: f64 = self.tiles.iter().map(|tile| tile.totals.rates).sum();
+            let rates: f64 = self.groups.iter().map(|group| group.totals.rates).sum();
             whole += objective.l2_rates * rates / self.states(network) as f64;
         }
-        let correct = self.tiles.iter().map(|tile| match tile.target {
+        let correct = self.groups.iter().map(|group| match group.target {
             Target::Series { .. } => 0,
             Target::Classes { correct, .. } => correct,
         });
@@ -297,21 +297,21 @@ impl Bptt {
 
     /// Samples · steps · neurons.
     fn states(&self, network: &Network) -> usize {
-        let samples: usize = self.tiles.iter().map(|tile| tile.lanes.used).sum();
+        let samples: usize = self.groups.iter().map(|group| group.lanes.used).sum();
         samples * self.steps * network.wiring().neurons()
     }
 }
 
-fn tiles(wiring: &Wiring, plan: &Plan, loss: LossName, steps: usize, training: bool) -> Vec<Tile> {
-    let tile = |&lanes: &Lanes| {
+fn groups(wiring: &Wiring, plan: &Plan, loss: LossName, steps: usize, training: bool) -> Vec<LaneGroup> {
+    let group = |&lanes: &Lanes| {
         let size = steps * wiring.outputs() * lanes.stored;
         let target = match loss {
             LossName::Mse => Target::Series { values: Aligned::zeros(size), mask: Aligned::zeros(size) },
             LossName::CrossEntropy => Target::Classes { labels: vec![0; lanes.stored], correct: 0 },
         };
-        Tile::new(wiring, lanes, steps, target, training)
+        LaneGroup::new(wiring, lanes, steps, target, training)
     };
-    plan.tiles.iter().map(tile).collect()
+    plan.groups.iter().map(group).collect()
 }
 
 /// Elements of a parameter that are added in one go.

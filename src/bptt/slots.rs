@@ -11,7 +11,7 @@ fn stride(size: u64) -> u64 {
     (size.div_ceil(WIDTH as u64) | 1).saturating_mul(WIDTH as u64)
 }
 
-/// A buffer of time steps, one [stride] after the other. How many elements one has is said with each call, as tiles of several
+/// A buffer of time steps, one [stride] after the other. How many elements one has is said with each call, as lane groups of several
 /// widths pass through the same memory.
 #[derive(Debug)]
 pub(crate) struct Slots(Aligned);

@@ -22,7 +22,7 @@ use daleian_kernels::steps_per_pass;
 use serde::Serialize;
 
 use super::layout::Layout;
-use super::plan::{Lanes, apart, tiles_of};
+use super::plan::{Lanes, apart, groups_of};
 use super::slots::Slots;
 use crate::network::Wiring;
 
@@ -122,7 +122,7 @@ impl Segments {
 /// What a training step keeps in memory. No result depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Storage {
-    /// Tiles that go one after the other through the same memory.
+    /// Lane groups that go one after the other through the same memory.
     pub in_turn: usize,
     /// The states kept.
     pub segments: Segments,
@@ -131,22 +131,22 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Every state of every step; tiles that run apart have memory of their own, others need it one after the other.
+    /// Every state of every step; lane groups that run apart have memory of their own, others need it one after the other.
     pub fn whole(wiring: &Wiring, batch: usize, steps: usize) -> Self {
-        let tiles = batch_tiles(wiring, batch);
-        let in_turn = if apart(wiring, tiles) { 1 } else { tiles.max(1) };
+        let groups = batch_groups(wiring, batch);
+        let in_turn = if apart(wiring, groups) { 1 } else { groups.max(1) };
         Self { in_turn, segments: Segments::whole(steps), columns: columns(wiring, batch) }
     }
 
     /// The fastest whose [bytes](Self::bytes) are at most `room`; `None` if that cannot be.
     ///
     /// Steps are computed twice first, as few as can be: that costs at most a third more time on any machine. Only
-    /// where it is not enough tiles take turns in the same memory, as few as can be: that leaves cores idle where
+    /// where it is not enough lane groups take turns in the same memory, as few as can be: that leaves cores idle where
     /// there are many.
     pub fn within(wiring: &Wiring, batch: usize, steps: usize, room: u64) -> Option<Self> {
         let (pass, passing) = (pass(wiring, batch), passing(wiring));
         let whole = Self::whole(wiring, batch, steps);
-        (whole.in_turn..=batch_tiles(wiring, batch)).find_map(|in_turn| {
+        (whole.in_turn..=batch_groups(wiring, batch)).find_map(|in_turn| {
             let with = |segments| Self { in_turn, segments, columns: whole.columns };
             let least = with(Segments::least(steps, pass, passing));
             let least_bytes = least.bytes(wiring, batch);
@@ -163,7 +163,7 @@ impl Storage {
     /// The one that takes the least memory.
     pub fn least(wiring: &Wiring, batch: usize, steps: usize) -> Self {
         let segments = Segments::least(steps, pass(wiring, batch), passing(wiring));
-        Self { in_turn: batch_tiles(wiring, batch).max(1), segments, columns: columns(wiring, batch) }
+        Self { in_turn: batch_groups(wiring, batch).max(1), segments, columns: columns(wiring, batch) }
     }
 
     /// Bytes of all states, rates and δ.
@@ -182,16 +182,17 @@ impl Storage {
     }
 
     fn sum(&self, wiring: &Wiring, batch: usize, of: impl Fn(Sizes) -> u64) -> u64 {
-        let tiles = tiles_of(wiring, batch);
-        let sizes = tiles.chunks(self.in_turn).map(|tiles| of(self.sizes(wiring, tiles)).saturating_mul(WORD));
+        let groups = groups_of(wiring, batch);
+        let sizes = groups.chunks(self.in_turn).map(|groups| of(self.sizes(wiring, groups)).saturating_mul(WORD));
         sizes.fold(0, u64::saturating_add)
     }
 
-    /// What tiles need that take turns in the same memory.
-    pub(super) fn sizes(&self, wiring: &Wiring, tiles: &[Lanes]) -> Sizes {
+    /// What lane groups need that take turns in the same memory.
+    pub(super) fn sizes(&self, wiring: &Wiring, groups: &[Lanes]) -> Sizes {
         let widest = |of: &dyn Fn(usize, u64) -> u64| {
-            let sizes =
-                tiles.iter().map(|tile| of(tile.stored, (wiring.neurons() as u64).saturating_mul(tile.stored as u64)));
+            let sizes = groups
+                .iter()
+                .map(|group| of(group.stored, (wiring.neurons() as u64).saturating_mul(group.stored as u64)));
             sizes.max().unwrap_or(0)
         };
         Sizes {
@@ -201,7 +202,7 @@ impl Storage {
         }
     }
 
-    /// Steps that one pass over the entries adds to the gradient, for a tile of `lanes`.
+    /// Steps that one pass over the entries adds to the gradient, for a lane group of `lanes`.
     pub(super) fn together(&self, lanes: usize) -> usize {
         steps_per_pass(self.columns, lanes)
     }
@@ -226,7 +227,7 @@ impl fmt::Display for Storage {
         }
         match self.in_turn {
             1 => Ok(()),
-            tiles => write!(f, "; {tiles} tiles of the batch take turns in the same memory"),
+            groups => write!(f, "; {groups} lane groups of the batch take turns in the same memory"),
         }
     }
 }
@@ -242,14 +243,14 @@ pub(super) struct Sizes {
 /// Bytes of an `f32`.
 const WORD: u64 = 4;
 
-fn batch_tiles(wiring: &Wiring, batch: usize) -> usize {
-    tiles_of(wiring, batch).len()
+fn batch_groups(wiring: &Wiring, batch: usize) -> usize {
+    groups_of(wiring, batch).len()
 }
 
-/// Steps after which every tile has ended a pass over the entries: passes are of 1, 2 or 4 steps.
+/// Steps after which every lane group has ended a pass over the entries: passes are of 1, 2 or 4 steps.
 fn pass(wiring: &Wiring, batch: usize) -> usize {
     let columns = columns(wiring, batch);
-    tiles_of(wiring, batch).iter().map(|tile| steps_per_pass(columns, tile.stored)).max().unwrap_or(1)
+    groups_of(wiring, batch).iter().map(|group| steps_per_pass(columns, group.stored)).max().unwrap_or(1)
 }
 
 /// Slots that states need which are only passed by: where rates are not kept apart, a step reads one and writes another.

@@ -1,4 +1,4 @@
-//! The states of a tile under way: what is kept, what is passed by, what is computed again.
+//! The states of a lane group under way: what is kept, what is passed by, what is computed again.
 
 use daleian_kernels::Aligned;
 
@@ -8,7 +8,7 @@ use super::storage::{Segments, Storage};
 use crate::network::Wiring;
 use crate::network::step::Step;
 
-/// Memory that tiles pass through one after the other, each with as much of it as its lanes need.
+/// Memory that lane groups pass through one after the other, each with as much of it as its lanes need.
 #[derive(Debug)]
 pub(super) struct Workspace {
     /// a of the segment under way, after the backward pass r, and behind it the rates that segments before it restart
@@ -31,20 +31,20 @@ enum Before {
 }
 
 impl Workspace {
-    /// For training tiles of these lanes.
-    pub fn training(wiring: &Wiring, storage: &Storage, tiles: &[Lanes]) -> Self {
-        let sizes = storage.sizes(wiring, tiles);
+    /// For training lane groups of these lanes.
+    pub fn training(wiring: &Wiring, storage: &Storage, groups: &[Lanes]) -> Self {
+        let sizes = storage.sizes(wiring, groups);
         let [states, delta] = [sizes.states, sizes.delta].map(|size| Slots::zeros(size as usize));
         Self { states, rates: Aligned::zeros(sizes.rates as usize), delta }
     }
 
-    /// For running a tile forward only.
-    pub fn forward_only(wiring: &Wiring, tile: Lanes) -> Self {
-        let size = wiring.neurons() * tile.stored;
+    /// For running a lane group forward only.
+    pub fn forward_only(wiring: &Wiring, group: Lanes) -> Self {
+        let size = wiring.neurons() * group.stored;
         Self {
             states: Slots::zeros(size),
             rates: Aligned::zeros(2 * size),
-            delta: Slots::zeros(wiring.outputs() * tile.stored),
+            delta: Slots::zeros(wiring.outputs() * group.stored),
         }
     }
 

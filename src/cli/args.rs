@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
-use daleian::train::Method;
+use daleian::run::Method;
 
 /// Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
 #[derive(Debug, Parser)]

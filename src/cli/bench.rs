@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
-use daleian::analysis::draw::{CrossingFigure, Ratios, crossing};
 use daleian::bench::{
     Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, caches, check_memory, crossovers, floor,
     kernel_rates, one_lane_rate, roofs, sweep,
 };
+use daleian::figure::{CrossingFigure, Ratios, crossing};
 use daleian::files::write_atomic;
 use daleian::{Isa, Result};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use daleian::bptt::{LossName, Objective};
+use daleian::data::{Dataset, Targets, npz};
 use daleian::network::Network;
-use daleian::task::{Dataset, Targets, npz};
 use daleian::train::check_shapes;
 use daleian::{Error, Result};
 

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use daleian::bptt::check_memory;
+use daleian::data::npz::{Compression, write_npz};
 use daleian::files::write_atomic;
 use daleian::network::Network;
-use daleian::task::npz::{Compression, write_npz};
 use daleian::train::Evaluation;
 use daleian::{Error, Result};
 use serde::Serialize;

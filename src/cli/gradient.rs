@@ -6,7 +6,8 @@ use daleian::Result;
 use daleian::bptt::{Bptt, check_memory};
 use daleian::network::{Network, ParameterName};
 use daleian::optim::norm;
-use daleian::train::{fill, save_gradient};
+use daleian::run::save_gradient;
+use daleian::train::fill;
 
 use super::args::{self, Split};
 use super::{data, isa, on_threads, print, print_json, table};

@@ -85,9 +85,9 @@ fn network(network: &NetworkContents, add: &mut dyn FnMut(&str, String)) {
     add("-0.0", sum(|parameter| parameter.negative_zeros));
 }
 
-/// Lanes of tiles, equal neighbours together: `3 × 48 + 64`.
-fn lanes(tiles: &[usize]) -> String {
-    let same = tiles.chunk_by(|a, b| a == b).map(|run| match run {
+/// Lanes of lane groups, equal neighbours together: `3 × 48 + 64`.
+fn lanes(groups: &[usize]) -> String {
+    let same = groups.chunk_by(|a, b| a == b).map(|run| match run {
         [lanes] => lanes.to_string(),
         _ => format!("{} × {}", run.len(), run[0]),
     });
@@ -98,14 +98,14 @@ fn cut_up(training: &Training, add: &mut dyn FnMut(&str, String)) {
     let plan = &training.plan;
     add("training", format!("batches of {} samples, {} time steps", training.batch, training.steps));
     add("  memory", format!("about {} at the peak", size(training.memory.total)));
-    add("  tiles", format!("{} lanes; {}", lanes(&plan.tiles), plan.order));
+    add("  lane groups", format!("{} lanes; {}", lanes(&plan.groups), plan.order));
     add("  rows", plan.rows.clone());
     add("  layout", plan.layout.clone());
     let cache = match training.cache_bytes {
         Some(bytes) => format!("fit {} ({})", training.states_fit, size(bytes as u64)),
         None => "fit no cache".into(),
     };
-    add("  states", format!("{} a time step in the widest tile {cache}", size(plan.state_bytes as u64)));
+    add("  states", format!("{} a time step in the widest lane group {cache}", size(plan.state_bytes as u64)));
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_in_words() {
+    fn lane_groups_in_words() {
         assert_eq!(lanes(&[48, 48, 48, 64]), "3 × 48 + 64");
         assert_eq!(lanes(&[16]), "16");
         assert_eq!(lanes(&[]), "");

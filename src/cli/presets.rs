@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use daleian::Result;
-use daleian::train::presets;
+use daleian::run::presets;
 
 use super::{args, print, table};
 

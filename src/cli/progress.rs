@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use daleian::train::Event;
+use daleian::run::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::say;

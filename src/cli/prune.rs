@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use daleian::constraint::prune::{BlockCount, PruneMethod, PruneTarget, Pruning, fill_blocks, read_blocks};
-use daleian::train::Start;
+use daleian::prune::{BlockCount, PruneMethod, PruneTarget, Pruning, fill_blocks, read_blocks};
+use daleian::run::Start;
 use daleian::{Error, Result};
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use daleian::Result;
 use daleian::reproduce::{Fig2, Fig3, Job, Outcome, PaperTask, QUICK, Scale, Settings, Spread, Told, fig2, fig3};
-use daleian::train::Method;
+use daleian::run::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use daleian::analysis::draw::trials;
+use daleian::figure::trials;
 use daleian::files::write_atomic;
-use daleian::task::{Description, TaskSpec, npz};
-use daleian::train::{first_trials, presets};
+use daleian::run::{first_trials, presets};
+use daleian::task::{Description, RECORDED, TaskSpec};
 use daleian::{Error, Result};
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ impl Listed {
 
 /// Every task, each kind once.
 fn all() -> Result<Vec<Listed>> {
-    let recorded = Listed::new("data", npz::DESCRIPTION, None);
+    let recorded = Listed::new("data", RECORDED, None);
     TaskSpec::generated().into_iter().map(Listed::of).chain([recorded]).collect()
 }
 

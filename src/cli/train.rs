@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use daleian::connectome::{Contradictions, Duplicates};
+use daleian::run::{Ending, Method, Report, Resources, Run, RunConfig, Start, names, presets};
 use daleian::task::TaskSpec;
-use daleian::train::{Ending, MemoryEstimate, Method, Report, Resources, Run, RunConfig, Start, names, presets};
+use daleian::train::MemoryEstimate;
 use daleian::{Error, Result};
 
 use super::args::{self, Train};

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::neurons::Neurons;
-use super::table::{Lines, Table};
 use super::{Connectome, Contradictions, Duplicates, EdgeListSpec, Sign, contradictions, place};
 use crate::error::{Error, Result};
+use crate::formats::{Lines, Table};
 use crate::sparse::{EdgeError, Pattern, Repeats, from_edges};
 
 /// The edges of a file, in its order.
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn refuses_wrong_edges() {
         let problem = |text: &str| edges(text).neurons(NEURONS).problem();
-        assert!(problem("").contains("edges.csv: the file is empty; a header `pre,post[,weight]`"));
+        assert!(problem("").contains("edges.csv: the file is empty; expected a header `pre,post[,weight]`"));
         assert!(problem("pre,post\n").contains("edges.csv: there is no edge"));
         assert_eq!(
             problem("pre_root_id,post,syn_count\n"),

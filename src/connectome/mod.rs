@@ -7,7 +7,6 @@ mod neurons;
 mod rules;
 mod sign;
 mod spec;
-mod table;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,7 +14,6 @@ use std::sync::Arc;
 
 pub use sign::Sign;
 pub use spec::{ConnectionSpec, Contradictions, Duplicates, EdgeListSpec, PopulationSpec, RuleName};
-pub(crate) use table::Table;
 
 use crate::error::{Error, Result};
 use crate::sparse::{Pattern, Repeats, from_edges};
@@ -209,7 +207,7 @@ fn neurons(populations: &[Population]) -> usize {
 /// Gives each population its neurons, one population after the other.
 fn lay_out(specs: &[PopulationSpec]) -> Result<Vec<Population>> {
     if specs.is_empty() {
-        return Err(Error::setting("population", "there is none; at least one population of one neuron is needed"));
+        return Err(Error::setting("population", "there is none; expected at least one population of one neuron"));
     }
     let mut names = HashMap::with_capacity(specs.len());
     let mut populations: Vec<Population> = Vec::with_capacity(specs.len());
@@ -223,10 +221,7 @@ fn lay_out(specs: &[PopulationSpec]) -> Result<Vec<Population>> {
             return Err(Error::setting(key("name"), problem));
         }
         if *size == 0 {
-            return Err(Error::setting(
-                key("size"),
-                format!("population {name:?} has 0 neurons; at least 1 is needed"),
-            ));
+            return Err(Error::setting(key("size"), format!("population {name:?} has 0 neurons; expected at least 1")));
         }
         let start = neurons(&populations);
         let limit = i32::MAX as usize;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use super::table::Table;
 use super::{PopulationSpec, Sign};
 use crate::error::{Error, Result};
+use crate::formats::Table;
 
 /// The population of neurons that no file says anything about.
 const UNNAMED: &str = "all";
@@ -180,7 +180,9 @@ mod tests {
             problem(&format!("{head}b,exc,E\na,exc,E\n")),
             "row 4, column `id`: \"a\" is in row 2 already; ids must be unique"
         );
-        assert!(problem(&format!("{head}b,exc,2\n")).starts_with("row 3, column `sign`: \"2\" is no sign; one of"));
+        assert!(
+            problem(&format!("{head}b,exc,2\n")).starts_with("row 3, column `sign`: \"2\" is no sign; expected one of")
+        );
         assert_eq!(
             problem(&format!("{head}b,inh,I\nc,exc,I\n")),
             "row 4, column `sign`: population \"exc\" is inhibitory here, but excitatory in row 2; all neurons of a \

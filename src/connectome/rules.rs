@@ -30,7 +30,7 @@ impl Connectome {
     pub fn from_rules(populations: &[PopulationSpec], connections: &[ConnectionSpec], seed: u64) -> Result<Self> {
         let laid_out = lay_out(populations)?;
         if connections.is_empty() {
-            return Err(Error::setting("connection", "there is none; at least one is needed, or nothing is connected"));
+            return Err(Error::setting("connection", "there is none; expected at least one, or nothing is connected"));
         }
         let mut blocks = blocks(&laid_out, connections, seed)?;
         let plan = plan(&laid_out, &blocks, connections)?;
@@ -176,7 +176,7 @@ fn between(spec: &ConnectionSpec) -> String {
 fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -> Result<Pattern> {
     let expected: f64 = blocks.iter().map(Block::expected).sum();
     if expected > f64::from(u32::MAX) {
-        let problem = format!("they would make about {expected:.3e} synapses; at most {} are supported", u32::MAX);
+        let problem = format!("they would make about {expected:.3e} synapses; expected at most {}", u32::MAX);
         return Err(Error::setting("connection", problem));
     }
     // Room for what chance may add, so that the array is allocated once (6 sigma; beyond, it grows).

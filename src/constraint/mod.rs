@@ -1,4 +1,4 @@
-//! What holds the signs of the weights, and [pruning](prune) that takes synapses away.
+//! What holds the signs of the weights.
 //!
 //! Dale's backprop (Balwani et al. 2025): after each optimizer step every stored w_ij is clamped to the sign of its
 //! presynaptic neuron j: max(w, 0) for +1, min(w, 0) for -1, as it is for 0. The entry stays in the pattern: a
@@ -19,8 +19,6 @@
 //!
 //! The first row would cross 0: it is let through, clamped, or reflected; the exponentiated step shrinks it. The naive
 //! rectifier also turns over what an inhibitory column had against its sign and wipes what it had with it.
-
-pub mod prune;
 
 use std::ops::Range;
 

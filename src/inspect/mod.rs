@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use crate::bench::caches;
 use crate::bptt::{Plan, PlanSummary, Storage};
+use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::network::Wiring;
-use crate::task::Data;
-use crate::train::{MemoryEstimate, RunConfig, check_shapes};
+use crate::run::RunConfig;
+use crate::train::{MemoryEstimate, check_shapes};
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,7 +113,7 @@ pub fn inspect(source: &Path) -> Result<Inspection> {
             }
             other => other,
         }),
-        _ => source::configuration(&crate::train::presets::config(&source.to_string_lossy())?),
+        _ => source::configuration(&crate::run::presets::config(&source.to_string_lossy())?),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Inspection, Kind, NetworkContents, Progress, training, training_on};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::network::{Network, Wiring};
-use crate::train::{RunConfig, names};
+use crate::run::{RunConfig, names};
 
 /// A model or checkpoint file.
 pub(super) struct Stored {

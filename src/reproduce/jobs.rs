@@ -8,10 +8,11 @@ use daleian_kernels::Isa;
 
 use super::PaperTask;
 use super::scale::samples;
-use crate::constraint::prune::{PruneMethod, PruneTarget, Pruning, prune};
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::train::{Ending, Event, Finished, Method, Report, Row, Run, RunConfig, finished, metrics_of, names};
+use crate::prune::{PruneMethod, PruneTarget, Pruning, prune};
+use crate::run::{Ending, Event, Finished, Method, Report, Run, RunConfig, finished, metrics_of, names};
+use crate::train::Row;
 
 /// One run to be made.
 #[derive(Debug, Clone, PartialEq)]

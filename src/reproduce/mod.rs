@@ -3,7 +3,7 @@
 //! [`fig2`] trains every task with every method and several seeds; [`fig3`] prunes what Dale's backprop trained, and
 //! trains on. Each figure ends in three files in its own folder:
 //! a drawing, a CSV of every number, and a report with tables. The runs stand beside the figures in
-//! `runs/TASK/METHOD/seedN`, each a folder as [`Run`](crate::train::Run) writes it, so that whatever is finished is
+//! `runs/TASK/METHOD/seedN`, each a folder as [`Run`](crate::run::Run) writes it, so that whatever is finished is
 //! not trained again.
 
 mod csv_file;
@@ -27,7 +27,7 @@ pub use task::{FAILED_ABOVE, Measure, PaperTask};
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::train::Method;
+use crate::run::Method;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]

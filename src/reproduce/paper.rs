@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::PaperTask;
-use crate::train::Method;
+use crate::run::Method;
 
 /// Figure 2: a task's runs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

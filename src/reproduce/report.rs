@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Settings;
-use crate::train::Report;
+use crate::run::Report;
 
 /// A table in Markdown.
 pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {

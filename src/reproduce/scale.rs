@@ -1,8 +1,8 @@
 //! How much of a figure is run: as the paper, or a taste of it.
 
 use crate::error::{Error, Result};
+use crate::run::{Method, RunConfig};
 use crate::task::TaskSpec;
-use crate::train::{Method, RunConfig};
 
 use super::PaperTask;
 
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_refused() {
-        assert!(Scale::whole(0, 0).check().unwrap_err().to_string().contains("`--runs`: 0; at least 1"));
+        assert!(Scale::whole(0, 0).check().unwrap_err().to_string().contains("`--runs`: 0; expected at least 1"));
         let nothing = Part { epochs: 0.0, samples: 1.0 };
         let error = Scale { parts: [nothing; 3], ..Scale::whole(1, 1) }.check().unwrap_err().to_string();
-        assert!(error.contains("`epochs`: 0; above 0"), "{error}");
+        assert!(error.contains("`epochs`: 0; expected above 0"), "{error}");
         QUICK.check().unwrap();
     }
 }

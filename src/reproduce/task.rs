@@ -1,7 +1,8 @@
 //! The tasks of Figures 2 and 3, and what is measured in each.
 
 use crate::error::{Error, Result};
-use crate::train::{Method, Row, RunConfig, presets};
+use crate::run::{Method, RunConfig, presets};
+use crate::train::Row;
 
 /// A final test MSE above this counts as failed: between what a trained flip-flop reaches (below 0.005) and the error
 /// of one that answers wrongly in every twentieth trial or never learned (0.1 to 0.7).

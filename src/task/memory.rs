@@ -6,9 +6,10 @@
 
 use rand::RngExt;
 
+use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Data, Dataset, Description, Targets, Task};
+use crate::task::{Description, Task};
 
 /// The settings of delayed memory. Inputs, targets and mask `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

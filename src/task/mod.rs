@@ -1,25 +1,20 @@
-//! What to learn: one file a task; and recorded data.
+//! What to learn: one file per task; and recorded data.
 
-mod dataset;
 mod flip_flop;
 mod images;
-mod lanes;
 mod memory;
-pub mod npz;
-mod order;
 mod spec;
 mod waves;
 
-pub use dataset::{Data, Dataset, Targets};
 pub use flip_flop::FlipFlop;
 pub use images::{Images, Scan};
 pub use memory::Memory;
-pub use order::{batches_per_epoch, check_batch, epoch_order};
 pub use spec::TaskSpec;
 pub use waves::{Waves, WavesVersion};
 
 use serde::Serialize;
 
+use crate::data::Data;
 use crate::error::{Error, Result};
 
 /// What a task is, in words: a phrase each, without a full stop.
@@ -34,6 +29,14 @@ pub struct Description {
     /// Where the task comes from.
     pub source: &'static str,
 }
+
+/// What recorded data are, in words.
+pub const RECORDED: Description = Description {
+    learned: "what recorded data have: a value for each step, or a class after the last one",
+    inputs: "arrays train_inputs, test_inputs of a .npz file: [samples, steps, channels]",
+    targets: "arrays train_targets, test_targets: [samples, steps, outputs], or class labels [samples]; may have a mask",
+    source: "a file of your own, as numpy.savez writes it",
+};
 
 /// A generated task: settings from which samples are drawn.
 pub trait Task {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Data, npz};
 use crate::error::Result;
-use crate::task::{Data, Description, FlipFlop, Images, Memory, Scan, Task, Waves, WavesVersion, images, npz};
+use crate::task::{Description, FlipFlop, Images, Memory, Scan, Task, Waves, WavesVersion, images};
 
 /// What the network learns: a generated task or recorded data (`[task]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ impl TaskSpec {
 
     /// What it is, in words.
     pub fn describe(&self) -> Description {
-        self.task().map_or(npz::DESCRIPTION, |task| task.describe())
+        self.task().map_or(super::RECORDED, |task| task.describe())
     }
 
     /// Generates the task, or reads the recorded data; a relative path is looked for in the folder `base` (that of

@@ -11,9 +11,10 @@ use std::f64::consts::PI;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Data, Dataset, Description, Targets, Task};
+use crate::task::{Description, Task};
 
 /// Points of the waves, 0.2 apart.
 const POINTS: usize = 2501;
@@ -232,7 +233,7 @@ mod tests {
     fn wrong_settings_are_named() {
         let problem = |task: Waves| task.generate(1).unwrap_err().to_string();
         assert!(problem(Waves { steps: 0, ..PAPER }).starts_with("`task.steps`: 0; expected 1 to 2500"));
-        assert!(problem(Waves { steps: 2501, ..PAPER }).starts_with("`task.steps`: 2501; 1 to 2500"));
+        assert!(problem(Waves { steps: 2501, ..PAPER }).starts_with("`task.steps`: 2501; expected 1 to 2500"));
         assert!(problem(Waves { train_samples: 0, ..PAPER }).starts_with("`task.train-samples`: 0"));
         assert!(problem(Waves { test_samples: 0, ..PAPER }).starts_with("`task.test-samples`: 0"));
         let huge = problem(Waves { train_samples: 1 << 50, ..PAPER });

@@ -4,9 +4,9 @@ use daleian_kernels::Isa;
 use rayon::prelude::*;
 
 use crate::bptt::{Bptt, LossName, Objective, Outcome, Target};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::network::{Network, Wiring};
-use crate::task::{Dataset, Targets};
 
 /// What an epoch has added up so far.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -85,12 +85,12 @@ impl Evaluation {
         let mut out = vec![0.0; samples * steps * outputs];
         let objective = Objective { loss: self.loss, l2_weights: 0.0, l2_rates: 0.0 };
         self.each_batch(network, data, &objective, samples, |batch, _, bptt| {
-            for tile in bptt.tiles() {
-                let lanes = tile.lanes;
+            for group in bptt.groups() {
+                let lanes = group.lanes;
                 for lane in 0..lanes.used {
                     let sample = batch[lanes.first + lane] as usize;
                     for (k, out) in out[sample * steps * outputs..][..steps * outputs].iter_mut().enumerate() {
-                        *out = tile.output()[k * lanes.stored + lane];
+                        *out = group.output()[k * lanes.stored + lane];
                     }
                 }
             }
@@ -116,14 +116,14 @@ impl Evaluation {
     }
 }
 
-/// Loads samples of a dataset into the tiles.
+/// Loads samples of a dataset into the lane groups.
 pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
     bptt.set_samples(samples.len());
-    bptt.tiles_mut().par_iter_mut().for_each(|tile| {
-        let lanes = tile.lanes;
+    bptt.groups_mut().par_iter_mut().for_each(|group| {
+        let lanes = group.lanes;
         let samples = &samples[lanes.first..lanes.first + lanes.used];
-        data.gather_inputs(samples, lanes.stored, &mut tile.input);
-        match &mut tile.target {
+        data.gather_inputs(samples, lanes.stored, &mut group.input);
+        match &mut group.target {
             Target::Series { values, mask } => {
                 data.gather_targets(samples, lanes.stored, values);
                 data.gather_mask(samples, lanes.stored, mask);

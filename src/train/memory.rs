@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::TrainSettings;
 use crate::bptt::{BpttMemory, Storage};
 use crate::constraint::Guard;
+use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::optim::Optimizer;
 use crate::sparse::Pattern;
-use crate::task::Data;
 
 /// What the process takes beside all that grows with the network and the data: the program itself, threads, buffers of
 /// files, drawings (measured).
@@ -30,7 +30,7 @@ pub struct MemoryEstimate {
     pub synapses: u64,
     /// Weights and biases; where they started from an edge list, the recurrent ones once more as they were.
     pub parameters: u64,
-    /// Their gradients, with those that tiles of a batch sum apart.
+    /// Their gradients, with those that lane groups of a batch sum apart.
     pub gradients: u64,
     /// The optimizer's moments.
     pub moments: u64,
@@ -136,9 +136,9 @@ impl MemoryEstimate {
 
 #[cfg(test)]
 mod tests {
-    use crate::train::presets;
+    use crate::run::presets;
 
-    /// The flip-flop's 16,384 synapses, 1 channel, 1 output, 128 neurons; 200 samples in tiles of 48, 48, 48 and 64
+    /// The flip-flop's 16,384 synapses, 1 channel, 1 output, 128 neurons; 200 samples in lane groups of 48, 48, 48 and 64
     /// lanes (208), 50 steps.
     #[test]
     fn the_flip_flop_by_hand() {
@@ -148,14 +148,14 @@ mod tests {
         // and two bits for each sign
         assert_eq!(memory.synapses, 4 * patterns + 8 * (129 + 129 + 2) + 16_384 / 4);
         assert_eq!([memory.parameters, memory.moments], [4 * parameters, 8 * parameters]);
-        // and each of the four tiles its own
+        // and each of the four lane groups its own
         assert_eq!(memory.gradients, 5 * 4 * parameters);
         // a row, a place of two bytes and a value an entry; where the rows of W and of the readout start, both ways
         assert_eq!(memory.transposed, 10 * (16_384 + 128) + 8 * (129 + 129) + 4 * (128 + 1));
-        // a cache line more a tile from one step to the next
+        // a cache line more a lane group from one step to the next
         let step = (128 * 208 + 4 * 16) * 4;
         assert_eq!(memory.states, 50 * step);
-        // rates of 2 steps; 2 slots of δ a tile, 3 in tiles of up to 32 lanes
+        // rates of 2 steps; 2 slots of δ a lane group, 3 in lane groups of up to 32 lanes
         assert_eq!(memory.rates, 2 * 128 * 208 * 4 + 2 * step);
         assert_eq!(memory.batch, 4 * 50 * 208 * 4);
         assert_eq!(memory.evaluation, (1 + 2) * 128 * 208 * 4 + 208 * 4 + 4 * 50 * 208 * 4);

@@ -5,10 +5,10 @@ use daleian_kernels::Isa;
 use super::{Evaluation, MemoryEstimate, Moments, Running, Summary, check_shapes, fill};
 use crate::bptt::{Bptt, BpttMemory, Objective, Outcome, check_memory};
 use crate::constraint::{Constraint, Guard};
+use crate::data::{Data, Targets, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
-use crate::task::{Data, Targets, batches_per_epoch, check_batch, epoch_order};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,7 @@ impl TrainSettings {
     }
 
     /// The parameters of `wiring` that are trained: not frozen, there at all, and for b, switched on.
-    pub(super) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterName> {
+    pub(crate) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterName> {
         ParameterName::ALL
             .into_iter()
             .filter(|name| !self.frozen.contains(name))
@@ -62,7 +62,7 @@ impl TrainSettings {
     }
 
     /// What holds the recurrent weights of `wiring`: nothing where they are frozen.
-    pub(super) fn held_by(&self, wiring: &Wiring) -> Constraint {
+    pub(crate) fn held_by(&self, wiring: &Wiring) -> Constraint {
         let trained = self.trainable(wiring).contains(&ParameterName::RecurrentWeights);
         if trained { self.constraint } else { Constraint::None }
     }
@@ -108,7 +108,7 @@ impl Trainer {
     }
 
     /// As [`new`](Self::new), beside `others` bytes that the memory limit counts too.
-    pub(super) fn beside(
+    pub(crate) fn beside(
         others: u64,
         mut network: Network,
         data: Data,
@@ -246,7 +246,7 @@ impl Trainer {
     ///
     /// # Errors
     /// If they are not those of this optimizer and of the parameters that are trained.
-    pub(super) fn take_moments(&mut self, moments: Moments) -> Result<()> {
+    pub(crate) fn take_moments(&mut self, moments: Moments) -> Result<()> {
         let sizes = |moments: &[Parameters]| moments.iter().map(Parameters::sizes).collect::<Vec<_>>();
         if sizes(&moments.values) != sizes(self.optimizer.moments()) {
             let problem = "the moments in the file are of another optimizer or of other frozen parameters; without them \
@@ -302,7 +302,7 @@ impl Trainer {
     }
 
     /// Does `work`, which needs no gradients and can use their memory.
-    pub(super) fn without_gradients<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn without_gradients<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         self.gradients = Parameters::default();
         let done = work(self);
         self.gradients = self.bptt.gradients(&self.network);
@@ -324,7 +324,7 @@ impl Trainer {
     }
 
     /// The error that `what` was `value` after the last step.
-    pub(super) fn diverged(&self, what: &'static str, value: f64) -> Error {
+    pub(crate) fn diverged(&self, what: &'static str, value: f64) -> Error {
         let (epoch, step) = match self.position {
             Position { epoch, step: 0 } => (epoch, self.steps_per_epoch()),
             Position { epoch, step } => (epoch + 1, step),

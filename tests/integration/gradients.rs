@@ -3,11 +3,11 @@
 use daleian::Isa;
 use daleian::bptt::{Bptt, Layout, LossName, Objective};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, RuleName, Sign};
+use daleian::data::{Dataset, Targets};
 use daleian::network::{
     ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
 };
 use daleian::random::{Purpose, stream};
-use daleian::task::{Dataset, Targets};
 use daleian::train::fill;
 use rand::{Rng, RngExt};
 
@@ -185,7 +185,7 @@ fn what_is_frozen_does_not_show_in_the_other_gradients() {
     }
 }
 
-/// W in tiles of columns, near ones and wider ones, full and nearly full tiles of lanes: a few weights of each matrix.
+/// W in tiles of columns, near ones and wider ones, full and nearly full lane groups: a few weights of each matrix.
 #[test]
 fn gradients_in_tiles_agree_with_finite_differences() {
     for (seed, (neurons, density, samples)) in (1..).zip([(420, 0.1, 60), (520, 0.04, 50)]) {

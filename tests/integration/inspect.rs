@@ -24,7 +24,7 @@ fn a_model() {
         "3 to 3 a neuron, median 3",
         "weights, excitatory",
         "batches of 8 samples, 6 time steps",
-        "16 lanes; one tile holds the batch",
+        "16 lanes; one lane group holds the batch",
         "rows stay whole: 24 synapses × 16 lanes",
     ] {
         assert!(answer.out.contains(words), "{words}: {}", answer.out);
@@ -54,7 +54,7 @@ fn a_model() {
     assert_eq!((&weights[0]["sign"], &weights[0]["synapses"]), (&1.into(), &18.into()));
     let training = &found["training"];
     assert_eq!((&training["batch"], &training["steps"]), (&8.into(), &6.into()));
-    assert_eq!(training["plan"]["tiles"], serde_json::json!([16]));
+    assert_eq!(training["plan"]["groups"], serde_json::json!([16]));
     assert_eq!((&training["plan"]["apart"], &training["plan"]["rows_cut"]), (&false.into(), &false.into()));
     // 8 neurons, 16 lanes
     assert_eq!((&training["plan"]["state_bytes"], &training["states_fit"]), (&512.into(), &"L1".into()));
@@ -102,10 +102,10 @@ fn a_preset_and_a_configuration() {
     assert_eq!((&found["kind"], &found["name"]), (&"configuration".into(), &"flip-flop".into()));
     assert_eq!((&found["network"]["synapses"], &found["network"]["density"]), (&16_384.into(), &1.0.into()));
     assert_eq!(found["network"]["weights"], serde_json::json!([]));
-    assert_eq!(found["training"]["plan"]["tiles"], serde_json::json!([48, 48, 48, 64]));
+    assert_eq!(found["training"]["plan"]["groups"], serde_json::json!([48, 48, 48, 64]));
     assert_eq!(found["training"]["plan"]["apart"], true);
     let text = place.done("inspect flip-flop").out;
-    for words in ["102 excitatory", "3 × 48 + 64 lanes; tiles run apart", "rows are cut into 8 parts"] {
+    for words in ["102 excitatory", "3 × 48 + 64 lanes; lane groups run apart", "rows are cut into 8 parts"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("weights,") && !text.contains("sign violations"), "{text}");

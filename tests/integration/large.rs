@@ -8,10 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use daleian::bptt::LossName;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::data::Data;
 use daleian::network::{CellSpec, Fan, InitSpec, InputSpec, Network, ReadoutSpec};
 use daleian::optim::OptimizerSpec;
-use daleian::task::{Data, FlipFlop, Task};
-use daleian::train::{Ending, Resources, Run, RunConfig, TrainSettings, Trainer, presets};
+use daleian::run::{Ending, Resources, Run, RunConfig, presets};
+use daleian::task::{FlipFlop, Task};
+use daleian::train::{TrainSettings, Trainer};
 
 use crate::support::{bits, isa};
 

@@ -1,13 +1,13 @@
-//! Under a memory limit time steps are computed twice and tiles take turns, and no bit is another.
+//! Under a memory limit time steps are computed twice and lane groups take turns, and no bit is another.
 
 use daleian::bptt::{Bptt, Layout, LossName, Objective, Storage};
 use daleian::connectome::ConnectionSpec;
+use daleian::data::{Dataset, Targets};
 use daleian::network::{
     ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
 };
 use daleian::optim::OptimizerSpec;
 use daleian::random::{Purpose, stream};
-use daleian::task::{Dataset, Targets};
 use daleian::train::{TrainSettings, Trainer, fill};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
@@ -169,14 +169,14 @@ fn no_limit_shows_where_rows_are_split() {
     }
 }
 
-/// Gradients are too large for every tile to have its own: tiles go one after the other, through the same memory.
+/// Gradients are too large for every lane group to have its own: lane groups go one after the other, through the same memory.
 #[test]
-fn no_limit_shows_where_tiles_do_not_run_apart() {
+fn no_limit_shows_where_lane_groups_do_not_run_apart() {
     let case = Case::new([1500, 500, 60], 1.0, 65, 5);
     let all = storages(&case, &[0.95]);
     let network = case.network();
     let plan = case.storage(&network, &all[0]).plan().clone();
-    assert!(!plan.apart && plan.tiles.len() == 2 && all[0].in_turn == 2);
+    assert!(!plan.apart && plan.groups.len() == 2 && all[0].in_turn == 2);
     assert_eq!(Storage::whole(network.wiring(), 65, 5).in_turn, 2);
     assert!(all[0].segments.count() > 1);
     case.check(&all);
@@ -194,9 +194,9 @@ fn no_limit_shows_in_tiles() {
     }
 }
 
-/// Where computing all but a few steps twice is not enough, tiles take turns in the same memory.
+/// Where computing all but a few steps twice is not enough, lane groups take turns in the same memory.
 #[test]
-fn tiles_take_turns_where_segments_are_not_enough() {
+fn lane_groups_take_turns_where_segments_are_not_enough() {
     let case = Case::new([30, 10, 5], 0.4, 200, 6);
     let network = case.network();
     let wiring = network.wiring();
@@ -209,7 +209,7 @@ fn tiles_take_turns_where_segments_are_not_enough() {
     assert_eq!((half.in_turn, half.segments.slots(), half.segments.twice()), (1, 3, 3));
     // 6 steps need at least 3 slots: 1 + 1 + 2 of 2 slots are 4 steps, 2 + 2 are too
     assert_eq!(least.in_turn, 2);
-    // two pairs of tiles: 48 and 64 lanes
+    // two pairs of lane groups: 48 and 64 lanes
     assert!(least.bytes(wiring, 200) < apart(3) && least.segments.twice() < 6);
     assert!(turns.in_turn >= 2 && turns.bytes(wiring, 200) <= apart(1));
     assert_eq!(
@@ -217,7 +217,7 @@ fn tiles_take_turns_where_segments_are_not_enough() {
         "3 states are kept for 6 steps, which go back in 2 segments: 3 steps are computed twice"
     );
     assert_eq!(whole.to_string(), "the states of all 6 steps are kept");
-    assert!(turns.to_string().ends_with("tiles of the batch take turns in the same memory"), "{turns}");
+    assert!(turns.to_string().ends_with("lane groups of the batch take turns in the same memory"), "{turns}");
     case.check(&[whole, half, least, turns]);
 }
 

@@ -1,6 +1,6 @@
 //! Methods side by side: the same start, data and seeds; what is asked on the command line is what is trained.
 
-use daleian::train::{Method, RunConfig, presets};
+use daleian::run::{Method, RunConfig, presets};
 
 use crate::command::{Place, config, tensor, without_seconds};
 use crate::support::{bits, isa};

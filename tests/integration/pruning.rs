@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use daleian::constraint::prune::{BlockDensity, PruneMethod, PruneTarget, Pruning, prune};
 use daleian::network::{Network, ParameterName};
+use daleian::prune::{BlockDensity, PruneMethod, PruneTarget, Pruning, prune};
+use daleian::run::{Run, RunConfig, Start, names};
 use daleian::sparse::Pattern;
-use daleian::train::{Run, RunConfig, Start, names};
 
 use crate::bad_input::refused;
 use crate::command::{Place, config, rules, take_apart, without_seconds};
@@ -211,9 +211,9 @@ fn wrong_input_is_refused() {
     place.write("other-task.toml", config(&[("kind = \"data\"\nfile = \"data.npz\"", flip_flop)]));
     let pruned = |rest: &str| format!("prune {model} --method top-prob --out p {rest}");
     for (case, words, says) in [
-        ("density above 1", pruned("--density 1.5"), &["`density`: 1.5; a density from 0 to 1"][..]),
-        ("density below 0", pruned("--density -0.5"), &["`density`: -0.5; a density from 0 to 1"]),
-        ("density NaN", pruned("--density NaN"), &["`density`: NaN; a density from 0 to 1"]),
+        ("density above 1", pruned("--density 1.5"), &["`density`: 1.5; expected a density from 0 to 1"][..]),
+        ("density below 0", pruned("--density -0.5"), &["`density`: -0.5; expected a density from 0 to 1"]),
+        ("density NaN", pruned("--density NaN"), &["`density`: NaN; expected a density from 0 to 1"]),
         ("density of words", pruned("--density half"), &["'half'", "--density", "expected a number"]),
         ("density above what exists", pruned("--density 0.5"), &["0.5 of 64 pairs is 32 synapses, but 24 exist"]),
         ("no target", pruned(""), &["--density <D>", "--blocks <FILE.csv>"]),

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use daleian::reproduce::{PaperTask, Part, Scale, Settings, Told, fig2, fig3};
-use daleian::train::Method;
+use daleian::run::Method;
 
 use crate::support::isa;
 

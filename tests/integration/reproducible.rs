@@ -44,9 +44,9 @@ fn threads_do_not_show(make: impl Fn() -> Trainer + Sync) {
     }
 }
 
-/// Batches of 200 in four tiles that run apart, the last batch of an epoch smaller.
+/// Batches of 200 in four lane groups that run apart, the last batch of an epoch smaller.
 #[test]
-fn threads_do_not_show_where_tiles_run_apart() {
+fn threads_do_not_show_where_lane_groups_run_apart() {
     let connectome = connectome([20, 8, 5], ConnectionSpec::probability(0.3), 3);
     let data = flip_flop(6, 450, 90);
     for settings in ways_to_train(200) {

@@ -9,10 +9,12 @@ use daleian::Error;
 use daleian::bptt::LossName;
 use daleian::connectome::EdgeListSpec;
 use daleian::constraint::Constraint;
+use daleian::data::Data;
 use daleian::network::ParameterName;
 use daleian::optim::OptimizerSpec;
-use daleian::task::{Data, FlipFlop, Task};
-use daleian::train::{Ending, Event, Method, Position, Run, RunConfig, names};
+use daleian::run::{Ending, Event, Method, Run, RunConfig, names};
+use daleian::task::{FlipFlop, Task};
+use daleian::train::Position;
 
 use crate::support::{bits, isa, network};
 

@@ -6,12 +6,12 @@ use daleian::Isa;
 use daleian::bptt::{Bptt, LossName, Objective, cut};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::constraint::{Constraint, Guard};
+use daleian::data::{Data, Dataset, Targets};
 use daleian::network::{
     ActivationName, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec, State,
 };
 use daleian::optim::{OptimizerSpec, ScheduleSpec};
 use daleian::sparse::Pattern;
-use daleian::task::{Data, Dataset, Targets};
 use daleian::train::{TrainSettings, Trainer, fill};
 use proptest::prelude::*;
 
@@ -267,12 +267,12 @@ fn a_trainer_refuses_numbers_out_of_range() {
         |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8, recurrent_factor: 1.0 };
     let constant = ScheduleSpec::default();
     for (optimizer, schedule, says) in [
-        (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; at least 1"),
+        (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; expected at least 1"),
         (adam, ScheduleSpec::Step { every: 1, factor: f64::NAN }, "`schedule.factor`: NaN; "),
-        (adam, ScheduleSpec::Cosine { period: 0, minimum: 0.0 }, "`schedule.period`: 0; at least 1"),
-        (adam, ScheduleSpec::Cosine { period: 5, minimum: 0.02 }, "`schedule.minimum`: 0.02; from 0 to "),
-        (beta(1.0, 0.999), constant, "`optimizer.beta1`: 1; from 0 to below 1"),
-        (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; from 0 to below 1"),
+        (adam, ScheduleSpec::Cosine { period: 0, minimum: 0.0 }, "`schedule.period`: 0; expected at least 1"),
+        (adam, ScheduleSpec::Cosine { period: 5, minimum: 0.02 }, "`schedule.minimum`: 0.02; expected from 0 to "),
+        (beta(1.0, 0.999), constant, "`optimizer.beta1`: 1; expected from 0 to below 1"),
+        (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; expected from 0 to below 1"),
         (OptimizerSpec::adam(0.0), constant, "`optimizer.learning-rate`: 0; "),
         (OptimizerSpec::sgd(0.1, -0.5), constant, "`optimizer.momentum`: -0.5; "),
         (adam.with_recurrent_factor(0.0), constant, "`optimizer.recurrent-factor`: 0; "),

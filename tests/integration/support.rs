@@ -2,8 +2,9 @@
 
 use daleian::Isa;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::data::Data;
 use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec};
-use daleian::task::{Data, FlipFlop, Task};
+use daleian::task::{FlipFlop, Task};
 
 /// The instruction set that the tests run with.
 pub fn isa() -> Isa {

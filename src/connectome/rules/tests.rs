@@ -147,7 +147,7 @@ fn refuses_nothing_and_too_much() {
     assert!(problem(&[("a", 1)], &[lonely]).contains("no synapse at all"));
     assert!(problem(&[("a", 3)], &[with_probability(1e-30)]).contains("no synapse at all"));
     let text = problem(&[("a", 100_000)], &[rule(RuleName::All)]);
-    assert!(text.contains("about 1.000e10 synapses; at most 4294967295"), "{text}");
+    assert!(text.contains("about 1.000e10 synapses; expected at most 4294967295"), "{text}");
 }
 
 /// Degrees of rows and of columns.
@@ -204,7 +204,7 @@ fn refuses_wrong_heavy_tails() {
     let a = [("a", 4)];
     for mean in [0.0, -1.0, 4.5, f64::NAN, f64::INFINITY] {
         let text = problem(&a, &[ConnectionSpec::heavy_tailed(mean, 1.0)]);
-        assert!(text.contains("`connection[0].mean-degree`") && text.contains("expected at most 4"), "{text}");
+        assert!(text.contains("`connection[0].mean-degree`") && text.contains("and at most 4"), "{text}");
     }
     for sigma in [0.0, -1.0, 4.1, f64::NAN] {
         let text = problem(&a, &[ConnectionSpec::heavy_tailed(2.0, sigma)]);

@@ -2,13 +2,13 @@
 
 use super::super::numbers::over_runs;
 use super::{Group, Measure, PaperTask, data_label, paper};
-use crate::analysis::draw::panels::{
-    Content, Curves, Dots, Histograms, Key, Line, Maps, Mark, Outline, Panel, PanelFigure, PanelRow, Strip, Tint,
-};
 use crate::analysis::{Histogram, PopulationView, block_grid};
 use crate::error::Result;
+use crate::figure::panels::{
+    Content, Curves, Dots, Histograms, Key, Line, Maps, Mark, Outline, Panel, PanelFigure, PanelRow, Strip, Tint,
+};
 use crate::network::Network;
-use crate::train::Method;
+use crate::run::Method;
 
 /// Cells along each side of a weight map.
 const CELLS: usize = 128;

@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use super::csv_file::{self, write_text};
 use super::{Job, Measure, Outcome, PaperTask, Settings, Spread, Told, paper, run_all};
-use crate::analysis::draw::panels::panels;
 use crate::error::{Error, Result};
+use crate::figure::panels::panels;
 use crate::network::Network;
+use crate::run::{Method, Report, names};
 use crate::task::TaskSpec;
-use crate::train::{Method, Report, names};
 
 /// What Figure 2 came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]

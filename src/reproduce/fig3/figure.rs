@@ -3,11 +3,11 @@
 use super::super::numbers::{Spread, over_runs};
 use super::super::paper;
 use super::{Group, RETRAINED, THEORY, error_name};
-use crate::analysis::draw::panels::{
+use crate::analysis::tree_overlap::TheoryRow;
+use crate::figure::panels::{
     Content, Curves, Histograms, Key, Line, Mark, Outline, Panel, PanelFigure, PanelRow, Tint,
 };
-use crate::analysis::tree_overlap::TheoryRow;
-use crate::constraint::prune::PruneMethod;
+use crate::prune::PruneMethod;
 
 pub(super) fn figure(warning: Option<&str>, groups: &[Group], theory: &[TheoryRow]) -> PanelFigure {
     let mut notes: Vec<String> = warning.map(Into::into).into_iter().collect();

@@ -16,13 +16,14 @@ use super::csv_file::{self, Entry, label, write_text};
 use super::fig2::jobs_of;
 use super::scale::part_of;
 use super::{Job, Outcome, PaperTask, PrunedStart, Settings, Spread, Told, paper, run_all};
-use crate::analysis::draw::panels::panels;
 use crate::analysis::tree_overlap::{TheoryRow, sparsities, theory};
 use crate::analysis::{Histogram, largest_magnitude};
-use crate::constraint::prune::{PruneMethod, PruneTarget, Pruning, keep_probabilities, prune};
 use crate::error::{Error, Result};
+use crate::figure::panels::panels;
 use crate::network::Network;
-use crate::train::{Evaluation, Method, RunConfig, names};
+use crate::prune::{PruneMethod, PruneTarget, Pruning, keep_probabilities, prune};
+use crate::run::{Method, RunConfig, names};
+use crate::train::Evaluation;
 
 /// What Figure 3 came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]

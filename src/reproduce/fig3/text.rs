@@ -3,7 +3,7 @@
 use super::super::report::{cell, made_with, table};
 use super::super::{PaperTask, Settings, Spread, paper};
 use super::{Fig3, Group, Outcome, THEORY, THEORY_SEED, TaskPruned, TheoryRow};
-use crate::constraint::prune::PruneMethod;
+use crate::prune::PruneMethod;
 
 pub(super) fn report(settings: &Settings, groups: &[Group], theory: &[TheoryRow], result: &Fig3) -> String {
     let mut out = String::from("# Figure 3: ours beside the paper’s\n\n");

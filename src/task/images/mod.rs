@@ -16,9 +16,10 @@ use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
-use crate::task::{Data, Dataset, Description, Targets, Task};
+use crate::task::{Description, Task};
 
 /// Drawn images to learn from and to test on where no number is given: as many as MNIST has.
 const DRAWN: [usize; 2] = [60_000, 10_000];

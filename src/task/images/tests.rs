@@ -107,7 +107,10 @@ fn the_first_samples_are_taken() {
         Images { train_samples, test_samples, ..from(&folder) }.generate(1).unwrap_err().to_string()
     };
     let text = problem(Some(4), None);
-    assert!(text.starts_with("`task.train-samples`: 4, but") && text.contains("has 3 images; at most 3"), "{text}");
+    assert!(
+        text.starts_with("`task.train-samples`: 4, but") && text.contains("has 3 images; expected at most 3"),
+        "{text}"
+    );
     let text = problem(None, Some(60_000));
     assert!(text.starts_with("`task.test-samples`: 60000, but") && text.contains("at most 2"), "{text}");
     assert!(problem(Some(0), None).starts_with("`task.train-samples`: 0"));
@@ -122,9 +125,9 @@ fn broken_files_are_named() {
         (0, &images[..9], "cut off"),
         (0, &images[..39], "[3, 2, 4] is declared, 24 bytes, but there are 23"),
         (0, &[&images[..], &[0]].concat(), "[3, 2, 4] is declared, 24 bytes, but more follow"),
-        (0, &labels, "begins with the bytes [0, 0, 8, 1]; [0, 0, 8, 3]"),
+        (0, &labels, "begins with the bytes [0, 0, 8, 1]; expected [0, 0, 8, 3]"),
         (0, b"<html>Not found</html>", "begins with the bytes [60, 104, 116, 109]"),
-        (0, &idx(&[3, 0, 4], &[]), "[3, 0, 4] is declared; at least 1"),
+        (0, &idx(&[3, 0, 4], &[]), "[3, 0, 4] is declared; expected at least 1"),
         (0, &idx(&[u32::MAX; 3], &[0; 24]), "more than any file holds"),
         (0, &idx(&[u32::MAX, u32::MAX, 1], &[0; 24]), "but there are 24"),
         (1, &idx(&[4], &[1; 4]), "4 labels, but train-images-idx3-ubyte has 3 images"),

@@ -61,8 +61,16 @@ fn data_files() {
         ),
         ("NaN", bad(f32::NAN), &["data.npz: `train_inputs`: NaN at [1, 1, 1]", "finite"]),
         ("infinity", bad(f32::INFINITY), &["data.npz: `train_inputs`: inf at [1, 1, 1]", "finite"]),
-        ("zero samples", some("train_inputs", &[0, STEPS, CHANNELS]), &["`train_inputs`", "0 samples; at least 1"]),
-        ("zero steps", some("train_inputs", &[SAMPLES, 0, CHANNELS]), &["`train_inputs`", "0 steps; at least 1"]),
+        (
+            "zero samples",
+            some("train_inputs", &[0, STEPS, CHANNELS]),
+            &["`train_inputs`", "0 samples; expected at least 1"],
+        ),
+        (
+            "zero steps",
+            some("train_inputs", &[SAMPLES, 0, CHANNELS]),
+            &["`train_inputs`", "0 steps; expected at least 1"],
+        ),
         ("array that is not known", some("train_maks", &[SAMPLES, STEPS]), &["`train_maks`", "`train_mask`"]),
         ("negative label", labels(&[-1; SAMPLES]), &["`train_targets`: label -1 at [0]; labels count from 0"]),
         ("absurd label", labels(&[1 << 31; SAMPLES]), &["`train_targets`", "label 2147483648 at [0]"]),

@@ -47,7 +47,7 @@ fn edge_lists() {
             ],
         ),
         ("no edge", edges("pre,post,weight\n"), &["edges.csv: there is no edge"]),
-        ("empty file", edges(""), &["edges.csv: the file is empty; a header `pre,post[,weight]`"]),
+        ("empty file", edges(""), &["edges.csv: the file is empty; expected a header `pre,post[,weight]`"]),
         (
             "too few fields",
             edges("pre,post,weight\nn0,n1\n"),
@@ -75,7 +75,7 @@ fn edge_lists() {
             &["neurons.csv: row 5, column `id`: \"n2\" is in row 4 already"],
         ),
         ("column missing", neurons("id,type,sign\nn0,exc,1\n"), &["neurons.csv: column `population` is missing"]),
-        ("empty file", neurons(""), &["neurons.csv: the file is empty; a header `id,population,sign`"]),
+        ("empty file", neurons(""), &["neurons.csv: the file is empty; expected a header `id,population,sign`"]),
     ] {
         let place = Place::own();
         place.write(file, content);

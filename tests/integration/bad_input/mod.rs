@@ -50,11 +50,11 @@ fn words_on_the_command_line() {
         ("no data", "evaluate done/model.safetensors", &["<DATA.npz>"]),
         ("a word for a number", "train own.toml --seed one", &["'one'", "--seed", "a whole number"]),
         ("a negative number", "train own.toml --epochs=-1", &["'-1'", "--epochs", "a whole number"]),
-        ("0 epochs", "train own.toml --epochs 0", &["`epochs`: 0; at least 1"]),
+        ("0 epochs", "train own.toml --epochs 0", &["`epochs`: 0; expected at least 1"]),
         ("too many epochs", "train own.toml --epochs 9000000000000000000", &["`epochs`", "at most 2^31 - 1"]),
         ("too large a seed", "train own.toml --seed 18446744073709551615", &["`seed`", "at most 2^63 - 1"]),
-        ("0 threads", "train own.toml --threads 0", &["`--threads`: 0; at least 1"]),
-        ("0 threads", &format!("evaluate {model} data.npz --threads 0"), &["`--threads`: 0; at least 1"]),
+        ("0 threads", "train own.toml --threads 0", &["`--threads`: 0; expected at least 1"]),
+        ("0 threads", &format!("evaluate {model} data.npz --threads 0"), &["`--threads`: 0; expected at least 1"]),
         ("duplicates of no edge list", "train flip-flop --duplicates sum", &["`--duplicates`", "[connectome]"]),
         ("unknown word for duplicates", "train own.toml --duplicates maybe", &["'maybe'", "error, sum"]),
         ("unknown split", &format!("evaluate {model} data.npz --split both"), &["'both'", "train, test"]),
@@ -119,12 +119,12 @@ fn settings() {
         ("missing key", config(&[("batch = 8\n", "")]), &["own.toml", "missing field `batch`"]),
         ("unknown word", config(&[("\"dale\"", "\"dales\"")]), &["own.toml", "unknown variant `dales`", "`dale`"]),
         ("text for a number", config(&[("seed = 3", "seed = \"3\"")]), &["own.toml", "line 3", "invalid type: string"]),
-        ("batch of 0", config(&[("batch = 8", "batch = 0")]), &["own.toml: `batch`: 0; at least 1"]),
+        ("batch of 0", config(&[("batch = 8", "batch = 0")]), &["own.toml: `batch`: 0; expected at least 1"]),
         ("batch larger than the data", config(&[("batch = 8", "batch = 21")]), &["`batch`: 21", "20 training samples"]),
         (
             "loss of other targets",
             config(&[("\"mse\"", "\"cross-entropy\"")]),
-            &["`loss`", "class labels", "`mse` would"],
+            &["`loss`", "class labels", "expected `mse`"],
         ),
         (
             "readout in blocks, outputs too few",
@@ -147,7 +147,11 @@ fn settings() {
             rules(&[("probability = 0.5", "probability = 5.0")]),
             &["probability`: 5 is no", "at most 1"],
         ),
-        ("population of 0 neurons", population("0"), &["`population[0].size`", "\"exc\" has 0 neurons; at least 1"]),
+        (
+            "population of 0 neurons",
+            population("0"),
+            &["`population[0].size`", "\"exc\" has 0 neurons; expected at least 1"],
+        ),
         ("population of a negative size", population("-1"), &["own.toml", "`-1`"]),
         ("population of 10^15 neurons", population("1000000000000000"), &["`population[0].size`", "2147483647"]),
         (
@@ -212,7 +216,7 @@ fn cells_to_measure() {
     let place = Place::empty();
     for (words, says) in [
         ("bench --cell 0,2,x", ["--cell", "expected n,density,lanes,steps"]),
-        ("bench --cell 64,0.2,16,3 --cell 0,0.5,1,1", ["0,0.5,1,1", "n is `0`; a whole number from 2 to"]),
+        ("bench --cell 64,0.2,16,3 --cell 0,0.5,1,1", ["0,0.5,1,1", "n is `0`; expected a whole number from 2 to"]),
         ("bench --cell 64,2,16,3 --json", ["64,2,16,3", "expected above 0 and at most 1"]),
         ("bench --cell 64,0.2,16,3 --threads 0", ["--threads", "expected at least 1"]),
     ] {

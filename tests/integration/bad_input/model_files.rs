@@ -41,7 +41,7 @@ fn model_files() {
         (
             "indptr negative",
             bytes_with(names, 8, &(-3i64).to_le_bytes()),
-            &["`recurrent.indptr`: element 1 is -3; at least 0"],
+            &["`recurrent.indptr`: element 1 is -3; expected at least 0"],
         ),
         (
             "indptr beyond the entries",
@@ -116,7 +116,7 @@ fn model_files() {
         (
             "input weights flat",
             header_with(&|header| header["input.weight"]["shape"] = json!([16])),
-            &["`input.weight` has shape [16]; [8, channels]"],
+            &["`input.weight` has shape [16]; expected [8, channels]"],
         ),
         (
             "readout of another size",

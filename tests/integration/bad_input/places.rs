@@ -16,7 +16,7 @@ fn run_folders() {
     refused(&place, "train flip-flop --out run", "folder of another configuration", &["run: holds a run of another"]);
     let says = ["(`seed` differs); it cannot be resumed"];
     refused(&place, "train own.toml --out run --resume --seed 4", "resumed with another seed", &says);
-    let says = ["`epochs`: 2", "run is in epoch 3 already; at least 3"];
+    let says = ["`epochs`: 2", "run is in epoch 3 already; expected at least 3"];
     refused(&place, "train own.toml --out run --resume --epochs 2", "resumed with fewer epochs", &says);
     place.write("edges.csv", edited(&place.text("edges.csv"), "n0,n4,", "n0,n5,"));
     let says = ["run/checkpoint.safetensors", "did an input file change?"];

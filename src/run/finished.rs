@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::RunConfig;
 use super::difference::difference;
-use super::metrics::{self, Row};
-use super::run::{Report, names};
+use super::metrics_file;
+use super::running::{Report, names};
 use crate::error::{Error, Result};
+use crate::train::Row;
 
 /// A run that is over, as its folder tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,5 +46,5 @@ pub fn finished(config: &RunConfig, folder: &Path) -> Result<Option<Finished>> {
 /// If the file cannot be read.
 pub fn metrics_of(folder: &Path) -> Result<Vec<Row>> {
     let path = folder.join(names::METRICS);
-    if path.exists() { metrics::read(&path) } else { Ok(Vec::new()) }
+    if path.exists() { metrics_file::read(&path) } else { Ok(Vec::new()) }
 }

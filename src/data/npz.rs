@@ -19,20 +19,12 @@ use std::path::Path;
 
 pub use write::{Compression, write_npz};
 
+use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::task::{Data, Dataset, Description, Targets};
 use array::{Archive, Entry, Kind};
 
 const SPLITS: [&str; 2] = ["train", "test"];
 const ARRAYS: [&str; 3] = ["inputs", "targets", "mask"];
-
-/// What recorded data are, in words.
-pub const DESCRIPTION: Description = Description {
-    learned: "what recorded data have: a value for each step, or a class after the last one",
-    inputs: "arrays train_inputs, test_inputs of a .npz file: [samples, steps, channels]",
-    targets: "arrays train_targets, test_targets: [samples, steps, outputs], or class labels [samples]; may have a mask",
-    source: "a file of your own, as numpy.savez writes it",
-};
 
 /// The splits that a file has; at least one.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{BlockCount, PruneTarget};
-use crate::connectome::{Population, Table};
+use crate::connectome::Population;
 use crate::error::{Error, Result};
+use crate::formats::Table;
 use crate::sparse::Pattern;
 
 /// Populations named in an error where there is no such one.

@@ -1,4 +1,4 @@
-//! One tile of lanes through time and back.
+//! One lane group through time and back.
 
 use std::array;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +14,9 @@ use crate::network::step::{Backward, Direction, Rows, Step};
 use crate::network::{Network, Parameters, Wiring};
 use crate::sparse::{Partition, Tiles};
 
-/// The input, the wanted answer and the answer of one tile. Its states are elsewhere, as tiles may share memory.
+/// The input, the wanted answer and the answer of one lane group. Its states are elsewhere, as lane groups may share memory.
 #[derive(Debug)]
-pub struct Tile {
+pub struct LaneGroup {
     /// Which samples of the batch these are.
     pub lanes: Lanes,
     /// x, `[steps, channels, lanes]`; lanes of padding are 0.
@@ -28,12 +28,12 @@ pub struct Tile {
     training: bool,
     /// κ, `[lanes]`; empty without a penalty on rates.
     rate_decay: Aligned,
-    /// This tile's own gradient, where tiles run apart.
+    /// This lane group's own gradient, where lane groups run apart.
     pub(super) gradients: Parameters,
     pub(super) totals: Totals,
 }
 
-/// What a tile adds up.
+/// What a lane group adds up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     /// Σ m (y - y*)² or Σ -ln p.
@@ -42,25 +42,25 @@ pub(super) struct Totals {
     pub rates: f64,
 }
 
-/// What every tile of a step shares.
+/// What every lane group of a step shares.
 pub(super) struct Context<'a> {
     pub network: &'a Network,
     pub isa: Isa,
     pub plan: &'a Plan,
     pub steps: usize,
     pub scales: Scales,
-    /// Where tiles run beside each other: those (or, where several share memory, groups of them) that are not through yet.
+    /// Where lane groups run beside each other: those (or, where several share memory, groups of them) that are not through yet.
     running: AtomicUsize,
 }
 
 /// W in tiles, with the values of the forward product; `None` where it is taken row by row.
 type InTiles<'a> = Option<(&'a Tiles, &'a Aligned)>;
 
-/// What the backward pass of a tile needs beside the network.
+/// What the backward pass of a lane group needs beside the network.
 pub(super) enum Hold<'a> {
-    /// Other tiles use it at the same time.
+    /// Other lane groups use it at the same time.
     Shared(&'a Backward),
-    /// This tile alone, so that it can turn from one direction to the other.
+    /// This lane group alone, so that it can turn from one direction to the other.
     Alone(&'a mut Backward),
 }
 
@@ -92,26 +92,26 @@ pub(super) struct Scales {
 
 impl<'a> Context<'a> {
     pub fn new(network: &'a Network, isa: Isa, plan: &'a Plan, steps: usize, scales: Scales) -> Self {
-        let running = AtomicUsize::new(plan.tiles.len().div_ceil(plan.in_turn()));
+        let running = AtomicUsize::new(plan.groups.len().div_ceil(plan.in_turn()));
         Self { network, isa, plan, steps, scales, running }
     }
 
-    /// Calls `run` for every tile, each with its workspace: beside each other, but one after the other where they share one.
+    /// Calls `run` for every lane group, each with its workspace: beside each other, but one after the other where they share one.
     pub fn beside_each_other(
         &self,
         workspaces: &mut [Workspace],
-        tiles: &mut [Tile],
-        run: impl Fn(&mut Workspace, &mut Tile) + Sync,
+        groups: &mut [LaneGroup],
+        run: impl Fn(&mut Workspace, &mut LaneGroup) + Sync,
     ) {
-        // one by one, so that no thread keeps a tile that another could take
-        let groups = workspaces.par_iter_mut().zip(tiles.par_chunks_mut(self.plan.in_turn())).with_max_len(1);
-        groups.for_each(|(workspace, tiles)| {
-            tiles.iter_mut().for_each(|tile| run(workspace, tile));
+        // one by one, so that no thread keeps a lane group that another could take
+        let groups = workspaces.par_iter_mut().zip(groups.par_chunks_mut(self.plan.in_turn())).with_max_len(1);
+        groups.for_each(|(workspace, groups)| {
+            groups.iter_mut().for_each(|group| run(workspace, group));
             self.running.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
-    /// Whether threads share the next time step: not where enough tiles run beside each other to keep all busy. When there
+    /// Whether threads share the next time step: not where enough lane groups run beside each other to keep all busy. When there
     /// are fewer left than threads, those that are through help with the last. (No bit depends on it.)
     fn split(&self) -> bool {
         self.plan.shared && (!self.plan.apart || self.running.load(Ordering::Relaxed) < rayon::current_num_threads())
@@ -131,10 +131,10 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Steps that the narrowest tile adds to the gradient in one pass.
+/// Steps that the narrowest lane group adds to the gradient in one pass.
 const MOST_STEPS: usize = 4;
 
-impl Tile {
+impl LaneGroup {
     pub(super) fn new(wiring: &Wiring, lanes: Lanes, steps: usize, target: Target, training: bool) -> Self {
         Self {
             lanes,

@@ -1,15 +1,15 @@
 //! The drawings of a finished run.
 
-use crate::analysis::draw::{
+use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
+use crate::bptt::LossName;
+use crate::data::{Dataset, Targets};
+use crate::figure::{
     Channels, Curve, LossFigure, Target, Trial, loss_curves, trials, weight_distribution as draw_distribution,
     weight_maps,
 };
-use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
-use crate::bptt::LossName;
-use crate::task::{Dataset, Targets};
 
-use super::metrics::Row;
-use super::{RunConfig, Trainer};
+use super::RunConfig;
+use crate::train::{Row, Trainer};
 
 /// Cells along each side of a weight map.
 const CELLS: usize = 128;

@@ -85,7 +85,7 @@ impl RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::presets;
+    use crate::run::presets;
 
     /// The flip-flop with some text replaced.
     fn edited(from: &str, to: &str) -> Result<RunConfig> {
@@ -97,8 +97,12 @@ mod tests {
     #[test]
     fn wrong_settings_are_named() {
         for (from, to, key) in [
-            ("epochs = 100", "epochs = 0", "`epochs`: 0; at least 1"),
-            ("epochs = 100", "epochs = 9000000000000000000", "`epochs`: 9000000000000000000; at most 2^31 - 1"),
+            ("epochs = 100", "epochs = 0", "`epochs`: 0; expected at least 1"),
+            (
+                "epochs = 100",
+                "epochs = 9000000000000000000",
+                "`epochs`: 9000000000000000000; expected at most 2^31 - 1",
+            ),
             ("batch = 200 ", "batch = 0 ", "`batch`: 0"),
             ("name = \"flip-flop\"", "name = \"a/b\"", "`name`"),
             ("learning-rate = 0.001", "learning-rate = nan", "`optimizer.learning-rate`: NaN"),

@@ -95,7 +95,7 @@ impl FromStr for Method {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::presets;
+    use crate::run::presets;
 
     #[test]
     fn names_lead_back() {

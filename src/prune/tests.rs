@@ -106,7 +106,7 @@ fn wrong_targets_are_named() {
         let wanted = format!("`density`: {density}; expected a density from 0 to 1");
         assert_eq!(problem(PruneTarget::Whole(density)), wanted);
         let text = problem(PruneTarget::Blocks(vec![block("exc", "inh", density)]));
-        assert!(text.starts_with(&format!("`blocks`: from `inh` to `exc`: {density}; a density")), "{text}");
+        assert!(text.starts_with(&format!("`blocks`: from `inh` to `exc`: {density}; expected a density")), "{text}");
     }
     assert_eq!(
         problem(PruneTarget::Whole(0.28)),
@@ -198,11 +198,11 @@ fn reads_blocks() {
         ),
         ("pre,post,density\nexc,inh,x\n", "blocks.csv: row 2, column `density`: \"x\" is not a number"),
         ("pre,post,density\nexc,inh,1.5\n", "blocks.csv: row 2, column `density`: 1.5; expected a density from 0 to 1"),
-        ("pre,post,density\nexc,inh,nan\n", "blocks.csv: row 2, column `density`: NaN; a density"),
+        ("pre,post,density\nexc,inh,nan\n", "blocks.csv: row 2, column `density`: NaN; expected a density"),
         ("pre,post,density\nexc,inh,0\nexc,exc,0\n\nexc,inh,1\n", "blocks.csv: rows 2 and 5: both from `exc` to `inh`"),
         ("pre,post,density\n", "blocks.csv: there is no block"),
         ("pre,post\nexc,inh\n", "blocks.csv: column `density` is missing"),
-        ("", "blocks.csv: the file is empty; a header `pre,post,density`"),
+        ("", "blocks.csv: the file is empty; expected a header `pre,post,density`"),
     ] {
         let error = read(text).unwrap_err();
         assert!(error.starts_with(says), "{text:?}: {error}");

@@ -141,13 +141,13 @@ fn wrong_shapes_are_named() {
         assert_says(&problem_with(&[(name, f32s(shape, &values))]), parts);
     };
     says("train_inputs", &[1, 2], &["`train_inputs`: float32 of shape [1, 2]", "[samples, steps, channels]"]);
-    says("train_inputs", &[0, 2, 1], &["`train_inputs`", "0 samples; at least 1"]);
-    says("train_inputs", &[1, 0, 1], &["`train_inputs`", "0 steps; at least 1"]);
-    says("train_inputs", &[1, 2, 0], &["`train_inputs`", "0 channels; at least 1"]);
-    says("train_targets", &[1, 2, 0], &["`train_targets`", "0 outputs; at least 1"]);
+    says("train_inputs", &[0, 2, 1], &["`train_inputs`", "0 samples; expected at least 1"]);
+    says("train_inputs", &[1, 0, 1], &["`train_inputs`", "0 steps; expected at least 1"]);
+    says("train_inputs", &[1, 2, 0], &["`train_inputs`", "0 channels; expected at least 1"]);
+    says("train_targets", &[1, 2, 0], &["`train_targets`", "0 outputs; expected at least 1"]);
     says("train_targets", &[1, 3, 1], &["`train_targets`", "[1, 3, 1]", "[1, 2, outputs]", "[1, 2, 1]"]);
     says("train_targets", &[1, 2], &["`train_targets`", "[1, 2]", "[samples, steps, outputs]"]);
-    says("train_mask", &[1, 3], &["`train_mask`", "[1, 3]", "expected [1, 2, 1] or [1, 2]"]);
+    says("train_mask", &[1, 3], &["`train_mask`", "[1, 3]", "[1, 2, 1] or [1, 2]"]);
     says("train_mask", &[1, 2, 2], &["`train_mask`", "[1, 2, 2]"]);
     says("train_mask", &[2], &["`train_mask`", "[2]"]);
     let text = problem_with(&[("train_targets", npy("|u1", "(3,)", &[0; 3]))]);

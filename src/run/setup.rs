@@ -5,13 +5,14 @@ use std::path::Path;
 use daleian_kernels::Isa;
 
 use super::difference::first_other;
-use super::run::keeps_start;
-use super::{MemoryEstimate, RunConfig, Start, TrainSettings, Trainer, check_shapes};
+use super::running::keeps_start;
+use super::{RunConfig, Start};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
+use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
-use crate::task::Data;
+use crate::train::{MemoryEstimate, TrainSettings, Trainer, check_shapes};
 
 impl RunConfig {
     /// The connectome that the configuration describes: read from files, or drawn from the seed.

@@ -4,7 +4,7 @@ use super::axis::{AxisText, BELOW, BESIDE, Frame, Scale};
 use super::canvas::{At, Canvas, Font, Rect, sheet};
 use super::pieces::{COLOR_BAR, Swatch, TITLE_ROOM, color_bar, legend, legend_height, title};
 use super::style::{self, ColorMap};
-use crate::analysis::signals::{extremes, softmax, strip};
+use crate::analysis::{extremes, softmax, strip};
 
 /// Values over time: `[steps, count]`, channels contiguous.
 #[derive(Debug, Clone, Copy, PartialEq)]

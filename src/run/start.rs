@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{RunConfig, checkpoint};
 use crate::constraint::Guard;
-use crate::constraint::prune::{BlockCount, Pruning, prune};
 use crate::error::{Error, Result};
 use crate::network::{Network, ParameterName, Parameters};
+use crate::prune::{BlockCount, Pruning, prune};
+use crate::train::Moments;
 
 /// A network, and what a model or checkpoint file keeps beside it.
 #[derive(Debug, Clone)]
@@ -23,15 +24,6 @@ pub struct Start {
     pub moments: Option<Moments>,
     /// A note of each pruning that led to it, in order.
     pub pruned: Vec<Value>,
-}
-
-/// What an optimizer had come to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Moments {
-    /// Steps made so far.
-    pub updates: u64,
-    /// Mean of the gradient and of its square (Adam), or the velocity (SGD).
-    pub values: Vec<Parameters>,
 }
 
 /// What is kept in the metadata; a checkpoint has more there.

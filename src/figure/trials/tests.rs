@@ -1,7 +1,7 @@
 //! Drawings of trials.
 
 use super::*;
-use crate::analysis::draw::check as check_svg;
+use crate::figure::check as check_svg;
 
 fn wave(steps: usize, channels: usize, phase: f32) -> Vec<f32> {
     let value = |step: usize, channel: usize| (step as f32 * 0.2 + channel as f32 * 0.7 + phase).sin();

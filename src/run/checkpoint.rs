@@ -7,12 +7,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::metrics::{COLUMNS, Row};
-use super::run::History;
-use super::{Position, RunConfig, Running, Trainer};
+use super::RunConfig;
+use super::running::History;
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader};
 use crate::network::{Network, ParameterName, Parameters};
+use crate::train::{COLUMNS, Position, Row, Running, Trainer};
 
 /// What a checkpoint adds to the metadata of a model.
 #[derive(Debug, Serialize, Deserialize)]

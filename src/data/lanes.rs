@@ -4,7 +4,7 @@
 
 use daleian_kernels::WIDTH;
 
-use crate::task::{Dataset, Targets};
+use crate::data::{Dataset, Targets};
 
 impl Dataset {
     /// Fills `out`, `[steps, channels, lanes]`, with the inputs of `samples`.

@@ -9,11 +9,11 @@ use std::time::Instant;
 use daleian_kernels::Aligned;
 use serde::{Deserialize, Serialize};
 
-use super::metrics::{self, Row};
-use super::{Position, RunConfig, Summary, Trainer, checkpoint, figures};
+use super::{RunConfig, checkpoint, figures, metrics_file};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::network::{InitWeights, init};
+use crate::train::{Position, Row, Summary, Trainer};
 
 mod opening;
 
@@ -155,7 +155,7 @@ impl Run {
         while self.trainer.position().epoch < self.config.epochs {
             if stop.load(Ordering::Relaxed) {
                 self.write_checkpoint()?;
-                metrics::write(&self.path(names::METRICS), &self.rows)?;
+                metrics_file::write(&self.path(names::METRICS), &self.rows)?;
                 return Ok(Ending::Interrupted(self.trainer.position()));
             }
             let learning_rate = self.trainer.learning_rate();
@@ -168,7 +168,7 @@ impl Run {
                     return Err(self.trainer.diverged("the test loss", test.objective));
                 }
                 self.rows.push(self.row(learning_rate, &train, &test));
-                metrics::write(&self.path(names::METRICS), &self.rows)?;
+                metrics_file::write(&self.path(names::METRICS), &self.rows)?;
                 tell(Event::Epoch(&self.rows[self.rows.len() - 1]));
             }
             if self.due(position, epoch.is_some()) {
@@ -238,7 +238,7 @@ impl Run {
         let network = self.trainer.network();
         let config = serde_json::to_value(self.kept_config()).expect("settings are plain data");
         network.save_with(self.path(names::MODEL), &config)?;
-        metrics::write(&self.path(names::METRICS), &self.rows)?;
+        metrics_file::write(&self.path(names::METRICS), &self.rows)?;
         let weights = &network.parameters().recurrent;
         let report = Report {
             name: self.config.name.clone(),

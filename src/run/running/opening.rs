@@ -9,8 +9,9 @@ use super::{History, Run, keeps_start, make_folder, names};
 use crate::error::{Error, Result};
 use crate::files::remove_stale;
 use crate::network::Network;
-use crate::train::difference::difference;
-use crate::train::{MemoryEstimate, Position, Resources, RunConfig, Start, Trainer, checkpoint, neurons, start};
+use crate::run::difference::difference;
+use crate::run::{Resources, RunConfig, Start, checkpoint, neurons, start};
+use crate::train::{MemoryEstimate, Position, Trainer};
 
 impl Run {
     /// A new run in `folder`, which is made if it is not there.

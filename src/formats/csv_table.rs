@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
 
 /// The lines of many rows, in little memory: only where a row is not in the line after the one before.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     rows: usize,
     /// Row, counted from 0, and its line, from which on they rise together.
     steps: Vec<(usize, u64)>,

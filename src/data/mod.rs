@@ -1,0 +1,9 @@
+//! Where samples come from: arrays in memory, numpy's files; the order of an epoch; batches gathered into lanes.
+
+mod dataset;
+mod lanes;
+pub mod npz;
+mod order;
+
+pub use dataset::{Data, Dataset, Targets};
+pub use order::{batches_per_epoch, check_batch, epoch_order};

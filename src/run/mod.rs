@@ -1,0 +1,25 @@
+//! A run: its configuration, its folder, checkpoint and resume, presets.
+
+mod checkpoint;
+mod config;
+mod difference;
+mod figures;
+mod finished;
+mod gradient_file;
+mod method;
+mod metrics_file;
+mod neurons;
+pub mod presets;
+mod running;
+mod setup;
+mod start;
+mod validate;
+
+pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+pub use figures::first_trials;
+pub use finished::{Finished, finished, metrics_of};
+pub use gradient_file::save_gradient;
+pub use method::Method;
+pub use running::{Ending, Event, Report, Run, names};
+pub use setup::Resources;
+pub use start::Start;
