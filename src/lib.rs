@@ -144,9 +144,11 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod exec;
 pub mod files;
 pub mod random;
 mod ranges;
+mod tree;
 
 pub mod sparse;
 
@@ -173,6 +175,7 @@ pub mod reproduce;
 
 pub use daleian_kernels::Isa;
 pub use error::{Error, Result};
+pub use exec::Exec;
 /// The JSON of [`Network::save_with`](network::Network::save_with) and
 /// [`load_with`](network::Network::load_with).
 pub use serde_json;

@@ -5,6 +5,7 @@ use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
 use crate::network::{ParameterName, Wiring};
 use crate::sparse::{Pattern, Transposed};
+use crate::tree::waiting;
 
 /// Bytes of an `f32` or an index.
 const WORD: u64 = 4;
@@ -15,7 +16,8 @@ pub struct BpttMemory {
     /// W and V by presynaptic neuron: their patterns, where each entry stands in the original, and the values; W in tiles
     /// both ways, where it is taken so.
     pub transposed: u64,
-    /// Gradients that lane groups sum apart, where they do.
+    /// Gradients of lane groups beside the sum of all: one for each where they have their own, else those that wait in
+    /// the tree by which they are added.
     pub gradients: u64,
     /// a of every step, `steps · neurons · lanes · 4` and at most a cache line more a step, or as much of it as is kept;
     /// running forward only, of one step.
@@ -65,7 +67,7 @@ impl BpttMemory {
         let sizes: usize = trainable.iter().map(|&name| wiring.size(name)).sum();
         Self {
             transposed: recurrent.saturating_add(transposed(wiring.readout())),
-            gradients: if apart(wiring, groups) { words(&[groups, sizes]) } else { 0 },
+            gradients: words(&[if apart(wiring, groups) { groups } else { waiting(groups) }, sizes]),
             states: storage.states(wiring, batch),
             rates: storage.rates(wiring, batch),
             batch: samples(wiring, loss, batch, storage.segments.steps()),

@@ -13,7 +13,7 @@ mod slots;
 mod storage;
 mod workspace;
 
-use daleian_kernels::{Aligned, Isa, sum_parts, sum_squares};
+use daleian_kernels::{Aligned, Isa, add_assign, sum_parts, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,10 @@ pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
 pub(crate) use slots::Slots;
 pub use storage::{Segments, Storage};
 
+use crate::exec::Exec;
 use crate::network::step::{Backward, Direction};
 use crate::network::{Network, ParameterName, Parameters, Wiring};
+use crate::tree::{self, Fold};
 
 use lane_group::{Context, Hold, Scales};
 use workspace::Workspace;
@@ -75,13 +77,15 @@ pub struct Outcome {
 /// The memory and the plan of a training step for batches of one size.
 #[derive(Debug)]
 pub struct Bptt {
-    isa: Isa,
+    exec: Exec,
     steps: usize,
     plan: Plan,
     groups: Vec<LaneGroup>,
     /// Of so many lane groups each as [`Storage::in_turn`] says; running forward only, of one each.
     workspaces: Vec<Workspace>,
     backward: Option<Backward>,
+    /// Where gradients of lane groups that go one after the other wait to be added.
+    spare: Vec<Parameters>,
     trainable: Vec<ParameterName>,
 }
 
@@ -93,14 +97,14 @@ impl Bptt {
     /// If `batch` or `steps` is 0.
     pub fn new(
         network: &Network,
-        isa: Isa,
+        exec: impl Into<Exec>,
         loss: LossName,
         batch: usize,
         steps: usize,
         trainable: &[ParameterName],
     ) -> Self {
         let storage = Storage::whole(network.wiring(), batch, steps);
-        Self::with_storage(network, isa, loss, batch, trainable, storage)
+        Self::with_storage(network, exec, loss, batch, trainable, storage)
     }
 
     /// As [`new`](Self::new), with less memory: `storage` is for such batches of this network.
@@ -109,7 +113,7 @@ impl Bptt {
     /// If `batch` or the steps are 0.
     pub fn with_storage(
         network: &Network,
-        isa: Isa,
+        exec: impl Into<Exec>,
         loss: LossName,
         batch: usize,
         trainable: &[ParameterName],
@@ -128,25 +132,29 @@ impl Bptt {
         };
         let plan = Plan::new(wiring, backward.transposed(), Some(storage), batch);
         let mut groups = groups(wiring, &plan, loss, steps, true);
+        let zeros = || Parameters::zeros(wiring, |name| trainable.contains(&name));
+        let mut spare = Vec::new();
         if plan.apart {
-            for group in &mut groups {
-                group.gradients = Parameters::zeros(wiring, |name| trainable.contains(&name));
-            }
+            groups.iter_mut().for_each(|group| group.gradients = zeros());
+        } else {
+            spare.resize_with(tree::waiting(groups.len()), zeros);
         }
-        Self { isa, steps, plan, groups, workspaces, backward: Some(backward), trainable: trainable.to_vec() }
+        let (exec, backward, trainable) = (exec.into(), Some(backward), trainable.to_vec());
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable }
     }
 
     /// Memory to run batches forward only: states are not kept.
     ///
     /// # Panics
     /// If `batch` or `steps` is 0.
-    pub fn forward_only(network: &Network, isa: Isa, loss: LossName, batch: usize, steps: usize) -> Self {
+    pub fn forward_only(network: &Network, exec: impl Into<Exec>, loss: LossName, batch: usize, steps: usize) -> Self {
         let wiring = network.wiring();
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
         let plan = Plan::new(wiring, None, None, batch);
         let groups = groups(wiring, &plan, loss, steps, false);
         let workspaces = plan.groups.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
-        Self { isa, steps, plan, groups, workspaces, backward: None, trainable: Vec::new() }
+        let (exec, backward, spare, trainable) = (exec.into(), None, Vec::new(), Vec::new());
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable }
     }
 
     /// The lane groups, to fill their inputs and targets and to read their outputs.
@@ -185,7 +193,7 @@ impl Bptt {
     /// Runs the filled lane groups forward and reads the loss; outputs stay readable.
     pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
         let weight = self.weight();
-        let (isa, steps) = (self.isa, self.steps);
+        let (isa, steps) = (self.exec.isa(), self.steps);
         let scales = self.scales(network, objective, weight);
         if let Some(backward) = &mut self.backward {
             backward.forward_alone(network.parameters());
@@ -207,7 +215,7 @@ impl Bptt {
     /// If this was made [forward only](Self::forward_only), or `gradients` by another [`Bptt`].
     pub fn gradient(&mut self, network: &Network, objective: &Objective, gradients: &mut Parameters) -> Outcome {
         let weight = self.weight();
-        let (isa, steps) = (self.isa, self.steps);
+        let (isa, steps) = (self.exec.isa(), self.steps);
         let scales = self.scales(network, objective, weight);
         let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
@@ -225,7 +233,8 @@ impl Bptt {
             });
             let in_tiles = backward.tiles().is_some();
             for name in ParameterName::ALL {
-                let parts: Vec<&[f32]> = self.groups.iter().map(|group| &**group.gradients.get(name)).collect();
+                let used = self.groups.iter().take_while(|group| group.lanes.used > 0);
+                let parts: Vec<&[f32]> = used.map(|group| &**group.gradients.get(name)).collect();
                 let gradient = gradients.get_mut(name);
                 if name == ParameterName::RecurrentWeights && in_tiles && !gradient.is_empty() {
                     backward.carry_back(isa, Some(&parts), gradient);
@@ -234,15 +243,28 @@ impl Bptt {
                 }
             }
         } else {
-            gradients.clear();
+            let spare = &mut self.spare;
+            let mut first = Some(std::mem::take(gradients));
+            let mut sum = Fold::default();
+            let add = |spare: &mut Vec<_>, before: Parameters, mut later: Parameters| {
+                add_to(isa, &mut later, &before);
+                spare.push(before);
+                later
+            };
             for (workspace, groups) in self.workspaces.iter_mut().zip(self.groups.chunks_mut(plan.in_turn())) {
-                for group in groups {
+                for group in groups.iter_mut().filter(|group| group.lanes.used > 0) {
+                    // the first lane group takes the caller's memory, later ones what is spare
+                    let own = first.take().or_else(|| spare.pop());
+                    let mut own = own.expect("room for each gradient that waits and the one under way");
+                    own.clear();
                     backward.turn(Direction::Forward, wiring, parameters);
                     group.forward(&context, backward.tiles(), workspace);
                     group.loss(&context, workspace);
-                    group.backward(&context, Hold::Alone(backward), workspace, gradients);
+                    group.backward(&context, Hold::Alone(backward), workspace, &mut own);
+                    sum.push(own, |before, later| add(spare, before, later));
                 }
             }
+            *gradients = sum.total(|before, later| add(spare, before, later)).expect("a batch has a sample");
             if !gradients.recurrent.is_empty() {
                 backward.carry_back(isa, None, &mut gradients.recurrent);
             }
@@ -265,21 +287,22 @@ impl Bptt {
             Target::Series { mask, .. } => mask.iter().map(|&m| f64::from(m)).sum(),
             Target::Classes { .. } => group.lanes.used as f64,
         };
-        self.groups.iter().map(of).sum()
+        tree::sum(&self.groups.iter().take_while(|group| group.lanes.used > 0).map(of).collect::<Vec<_>>())
     }
 
     fn outcome(&self, network: &Network, objective: &Objective, weight: f64) -> Outcome {
-        let sum = self.groups.iter().map(|group| group.totals.loss).sum::<f64>();
+        let used = || self.groups.iter().take_while(|group| group.lanes.used > 0);
+        let sum = tree::sum(&used().map(|group| group.totals.loss).collect::<Vec<_>>());
         let loss = if weight > 0.0 { sum / weight } else { sum };
         let mut whole = loss;
         if objective.l2_weights > 0.0 {
-            whole += objective.l2_weights / 2.0 * sum_squares(self.isa, &network.parameters().recurrent);
+            whole += objective.l2_weights / 2.0 * sum_squares(self.exec.isa(), &network.parameters().recurrent);
         }
         if objective.l2_rates > 0.0 {
-            let rates: f64 = self.groups.iter().map(|group| group.totals.rates).sum();
+            let rates = tree::sum(&used().map(|group| group.totals.rates).collect::<Vec<_>>());
             whole += objective.l2_rates * rates / self.states(network) as f64;
         }
-        let correct = self.groups.iter().map(|group| match group.target {
+        let correct = used().map(|group| match group.target {
             Target::Series { .. } => 0,
             Target::Classes { correct, .. } => correct,
         });
@@ -319,9 +342,59 @@ const CHUNK: usize = 1 << 14;
 /// Chunks below which a task is not worth waking a thread for.
 const LEAST: usize = 8;
 
-/// `total = Σ parts`, in their order, on all threads.
+/// `total = Σ parts`, by a [tree], on all threads.
 fn sum_all(isa: Isa, total: &mut [f32], parts: &[&[f32]]) {
     total.par_chunks_mut(CHUNK).enumerate().with_min_len(LEAST).for_each(|(k, total)| {
         sum_parts(isa, parts, k * CHUNK, total);
     });
+}
+
+/// `total += other`, parameter by parameter, on all threads.
+fn add_to(isa: Isa, total: &mut Parameters, other: &Parameters) {
+    for name in ParameterName::ALL {
+        let pieces = total.get_mut(name).par_chunks_mut(CHUNK).zip(other.get(name).par_chunks(CHUNK));
+        pieces.with_min_len(LEAST).for_each(|(total, other)| add_assign(isa, total, other));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+
+    /// Lane groups with gradients of their own and lane groups that go one after the other are added by the same tree, and
+    /// those of a smaller batch that have no sample are left out.
+    #[test]
+    fn both_ways_of_adding_give_the_same_bits() {
+        let population = [PopulationSpec::new("exc", 20, Sign::Excitatory)];
+        let connectome = Connectome::from_rules(&population, &[ConnectionSpec::probability(0.5)], 1).unwrap();
+        let ends = ((2, Default::default()), (1, Default::default()));
+        let network = Network::new(&connectome, Default::default(), ends.0, ends.1, &Default::default(), 1).unwrap();
+        let objective = Objective { loss: LossName::Mse, l2_weights: 0.1, l2_rates: 0.1 };
+        for (batch, samples) in [(300, 300), (300, 190), (420, 420)] {
+            let mut bptt = Bptt::new(&network, Isa::available()[0], LossName::Mse, batch, 4, &ParameterName::ALL);
+            assert!(bptt.plan.apart && bptt.groups.len() >= 5);
+            bptt.set_samples(samples);
+            for (k, group) in bptt.groups.iter_mut().enumerate() {
+                let number = |i: usize| ((i * 37 + k * 11) % 101) as f32 / 50.0 - 1.0;
+                group.input.iter_mut().enumerate().for_each(|(i, x)| *x = number(i));
+                let Target::Series { values, mask } = &mut group.target else { panic!("a series") };
+                values.iter_mut().enumerate().for_each(|(i, y)| *y = number(i + 50));
+                let lanes = group.lanes;
+                mask.chunks_mut(lanes.stored).for_each(|row| row[..lanes.used].fill(1.0));
+            }
+            let inputs: Vec<Aligned> = bptt.groups.iter().map(|group| group.input.clone()).collect();
+            let mut gradients = [bptt.gradients(&network), bptt.gradients(&network)];
+            let apart = bptt.gradient(&network, &objective, &mut gradients[0]);
+            bptt.plan.apart = false;
+            bptt.spare.resize_with(tree::waiting(bptt.groups.len()), || gradients[1].clone());
+            for (group, input) in bptt.groups.iter_mut().zip(inputs) {
+                group.input = input;
+            }
+            assert_eq!(bptt.gradient(&network, &objective, &mut gradients[1]), apart);
+            assert_eq!(gradients[0], gradients[1]);
+            assert!(gradients[0].recurrent.iter().any(|&x| x != 0.0));
+            assert_eq!(bptt.spare.len(), tree::waiting(bptt.groups.len()), "what was lent came back");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use daleian::files::write_atomic;
 use daleian::{Isa, Result};
 use serde::Serialize;
 
-use super::{args, isa, on_threads, print, print_json, say};
+use super::{args, exec, print, print_json, say};
 
 /// The tiles that the kernels are measured on where no cells are named.
 const TILES: [Cell; 7] = [
@@ -53,9 +53,10 @@ struct Found {
 }
 
 pub fn run(args: args::Bench) -> Result<ExitCode> {
-    let isa = isa()?;
+    let exec = exec(args.threads)?;
+    let isa = exec.isa();
     let asked = args.cells.iter().map(|text| text.parse()).collect::<Result<Vec<Cell>>>()?;
-    let found = on_threads(args.threads, || measure(isa, &asked))?;
+    let found = exec.install(|| measure(isa, &asked))?;
     if let Some(path) = &args.out {
         let title = format!("A training step, {isa}, {} threads", found.threads);
         let svg = crossing(&CrossingFigure { title: &title, lines: &lines(&found.steps) });

@@ -11,7 +11,7 @@ use daleian::{Error, Result};
 use serde::Serialize;
 
 use super::args::{self, Split};
-use super::{data, isa, on_threads, print, print_json, table};
+use super::{data, exec, print, print_json, table};
 
 /// Samples run at a time.
 const BATCH: usize = 256;
@@ -26,11 +26,12 @@ struct Found {
 }
 
 pub fn run(args: args::Evaluate) -> Result<ExitCode> {
-    let isa = isa()?;
+    let exec = exec(args.threads)?;
+    let isa = exec.isa();
     let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Test)?;
     check_memory(network.wiring(), BATCH.min(samples.samples()), samples.steps(), false)?;
-    let (summary, outputs) = on_threads(args.threads, || {
+    let (summary, outputs) = exec.install(|| -> Result<_> {
         let mut evaluation = Evaluation::new(&network, isa, objective.loss, &samples, BATCH);
         let summary = evaluation.run(&network, &samples, &objective);
         let outputs = args.outputs.is_some().then(|| evaluation.outputs(&network, &samples, samples.samples()));

@@ -10,14 +10,15 @@ use daleian::run::save_gradient;
 use daleian::train::fill;
 
 use super::args::{self, Split};
-use super::{data, isa, on_threads, print, print_json, table};
+use super::{data, exec, print, print_json, table};
 
 pub fn run(args: args::Gradient) -> Result<ExitCode> {
-    let isa = isa()?;
+    let exec = exec(args.threads)?;
+    let isa = exec.isa();
     let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Train)?;
     check_memory(network.wiring(), samples.samples(), samples.steps(), true)?;
-    let (outcome, gradients, norm) = on_threads(args.threads, || {
+    let (outcome, gradients, norm) = exec.install(|| -> Result<_> {
         let (count, steps) = (samples.samples(), samples.steps());
         let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &ParameterName::ALL);
         fill(&mut bptt, &samples, &(0..count as u32).collect::<Vec<_>>());

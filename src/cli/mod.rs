@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use daleian::{Error, Isa, Result};
+use daleian::{Error, Exec, Result};
 
 use args::{Args, Command};
 
@@ -71,19 +71,14 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&serde_json::to_string_pretty(value).expect("numbers and words"))
 }
 
-/// The instruction set that the machine and the environment give.
-fn isa() -> Result<Isa> {
-    Isa::choose().map_err(|error| Error::Setting { key: "instruction set".into(), problem: error.to_string() })
-}
-
-/// Runs `work` on a pool of `threads` (all cores if not given).
-fn on_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let wrong = |problem: String| Error::Setting { key: "--threads".into(), problem };
-    if threads == Some(0) {
-        return Err(wrong("0; expected at least 1".into()));
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    pool.map_err(|error| wrong(error.to_string()))?.install(work)
+/// The instruction set that the machine and the environment give, on so many threads (all cores if not given).
+fn exec(threads: Option<usize>) -> Result<Exec> {
+    let exec = Exec::choose()?;
+    let Some(threads) = threads else { return Ok(exec) };
+    exec.with_threads(threads).map_err(|error| match error {
+        Error::Setting { problem, .. } => Error::Setting { key: "--threads".into(), problem },
+        other => other,
+    })
 }
 
 /// Two columns of words, without frills.

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::args::{Figure, Reproduce};
 use super::train::{quoted, stop_flag};
-use super::{INTERRUPTED, isa, print, print_json, say};
+use super::{INTERRUPTED, exec, print, print_json, say};
 
 /// Runs and baseline runs as the paper's figures need them.
 const RUNS: usize = 5;
@@ -24,7 +24,7 @@ const BASELINE_RUNS: usize = 20;
 const PAUSE: Duration = Duration::from_secs(10);
 
 pub fn run(args: Reproduce) -> Result<ExitCode> {
-    let isa = isa()?;
+    let isa = exec(None)?.isa();
     let settings = settings(&args)?;
     settings.check()?;
     let stop = stop_flag()?;

@@ -13,10 +13,10 @@ use daleian::{Error, Result};
 
 use super::args::{self, Train};
 use super::progress::Progress;
-use super::{INTERRUPTED, isa, on_threads, print, print_json, say, table};
+use super::{INTERRUPTED, exec, print, print_json, say, table};
 
 pub fn run(args: Train) -> Result<ExitCode> {
-    let isa = isa()?;
+    let exec = exec(args.threads)?;
     let start = args.from.as_ref().filter(|_| !args.resume || args.config.is_none()).map(Start::read).transpose()?;
     let config = config(&args, start.as_ref())?;
     if args.dry_run {
@@ -40,8 +40,8 @@ pub fn run(args: Train) -> Result<ExitCode> {
         true => start,
         false => Start { moments: None, ..start },
     });
-    let resources = Resources { isa, memory_limit: args.memory_limit };
-    match on_threads(args.threads, || train(config, &out, args.resume, start, resources, &stop))? {
+    let resources = Resources { exec: exec.clone(), memory_limit: args.memory_limit };
+    match exec.install(|| train(config, &out, args.resume, start, resources, &stop))? {
         Ending::Finished(report) => {
             if args.json {
                 print_json(&*report)?;
@@ -77,6 +77,7 @@ fn train(
             say(format_args!("to save memory, {}", memory.storage));
         }
     };
+    let isa = resources.exec.isa();
     let mut run = match (resume, start) {
         (true, _) => Run::resume_with(config, out, resources, &mut tell)?,
         (false, Some(start)) => Run::create_from_start(config, out, resources, start, &mut tell)?,
@@ -92,7 +93,7 @@ fn train(
         wiring.neurons(),
         wiring.recurrent().nnz(),
         run.config().epochs,
-        resources.isa,
+        isa,
         rayon::current_num_threads(),
         out.display()
     ));

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 pub use spec::{OptimizerSpec, ScheduleSpec};
 
 use crate::network::{Network, ParameterName, Parameters, Wiring};
+use crate::tree;
 
 /// An optimizer and its moments. Frozen parameters have none.
 #[derive(Debug, Clone)]
@@ -134,13 +135,13 @@ impl Optimizer {
     }
 }
 
-/// The norm of all gradients taken as one vector.
+/// The norm of all gradients taken as one vector: squares are added in fixed blocks, and the sums of blocks by a
+/// [tree], so that the bits do not depend on who adds which.
 pub fn norm(isa: Isa, gradients: &Parameters) -> f64 {
     let sum = |name| -> f64 {
-        // partial sums in fixed pieces, added in order
         let pieces = gradients.get(name).par_chunks(CHUNK).with_min_len(2 * LEAST);
         let sums: Vec<f64> = pieces.map(|piece| sum_squares(isa, piece)).collect();
-        sums.iter().sum()
+        tree::sum(&sums)
     };
     ParameterName::ALL.map(sum).iter().sum::<f64>().sqrt()
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use daleian_kernels::Isa;
-
 use super::difference::first_other;
 use super::running::keeps_start;
 use super::{RunConfig, Start};
@@ -11,6 +9,7 @@ use crate::bptt::Objective;
 use crate::connectome::Connectome;
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::exec::Exec;
 use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
 use crate::train::{MemoryEstimate, TrainSettings, Trainer, check_shapes};
 
@@ -85,7 +84,7 @@ impl RunConfig {
             let others = self.start_bytes(start.network.wiring());
             let settings = self.settings_within(resources.memory_limit);
             tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
-            let mut trainer = Trainer::beside(others, start.network, data, settings, resources.isa)?;
+            let mut trainer = Trainer::beside(others, start.network, data, settings, resources.exec)?;
             start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
             return Ok((trainer, None));
         }
@@ -100,7 +99,7 @@ impl RunConfig {
         let ids = connectome.ids().map(<[String]>::to_vec);
         // its weights are of no more use
         drop(connectome);
-        Ok((Trainer::beside(others, network, data, settings, resources.isa)?, ids))
+        Ok((Trainer::beside(others, network, data, settings, resources.exec)?, ids))
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
@@ -177,17 +176,17 @@ impl RunConfig {
 }
 
 /// What a run may use of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Resources {
-    /// The instruction set of the kernels.
-    pub isa: Isa,
+    /// The instruction set and the threads.
+    pub exec: Exec,
     /// Bytes that the run may take at its peak: see [`TrainSettings::memory_limit`].
     pub memory_limit: Option<u64>,
 }
 
-impl From<Isa> for Resources {
+impl<E: Into<Exec>> From<E> for Resources {
     /// As much memory as it takes.
-    fn from(isa: Isa) -> Self {
-        Self { isa, memory_limit: None }
+    fn from(exec: E) -> Self {
+        Self { exec: exec.into(), memory_limit: None }
     }
 }

@@ -1,11 +1,11 @@
 //! Batches of a dataset through a network, and what they add up to.
 
-use daleian_kernels::Isa;
 use rayon::prelude::*;
 
 use crate::bptt::{Bptt, LossName, Objective, Outcome, Target};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
+use crate::exec::Exec;
 use crate::network::{Network, Wiring};
 
 /// What an epoch has added up so far.
@@ -62,9 +62,9 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// Memory to run `network` on datasets of the form of `data`, `batch` samples at a time (at most all).
-    pub fn new(network: &Network, isa: Isa, loss: LossName, data: &Dataset, batch: usize) -> Self {
+    pub fn new(network: &Network, exec: impl Into<Exec>, loss: LossName, data: &Dataset, batch: usize) -> Self {
         let batch = batch.min(data.samples());
-        Self { bptt: Bptt::forward_only(network, isa, loss, batch, data.steps()), loss, batch }
+        Self { bptt: Bptt::forward_only(network, exec, loss, batch, data.steps()), loss, batch }
     }
 
     /// The loss over all samples of `data`.

@@ -1,12 +1,11 @@
 //! One step and one epoch of training, without files.
 
-use daleian_kernels::Isa;
-
 use super::{Evaluation, MemoryEstimate, Moments, Running, Summary, check_shapes, fill};
 use crate::bptt::{Bptt, BpttMemory, Objective, Outcome, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::data::{Data, Targets, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
+use crate::exec::Exec;
 use crate::network::{Network, ParameterName, Parameters, Wiring};
 use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
 
@@ -83,7 +82,7 @@ pub struct Trainer {
     network: Network,
     settings: TrainSettings,
     data: Data,
-    isa: Isa,
+    exec: Exec,
     guard: Guard,
     optimizer: Optimizer,
     bptt: Bptt,
@@ -103,18 +102,23 @@ impl Trainer {
     /// # Errors
     /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
     /// loss, if a batch is larger than the data or does not fit in memory or its limit, or if nothing is left to train.
-    pub fn new(network: Network, data: Data, settings: TrainSettings, isa: Isa) -> Result<Self> {
-        Self::beside(0, network, data, settings, isa)
+    pub fn new(network: Network, data: Data, settings: TrainSettings, exec: impl Into<Exec>) -> Result<Self> {
+        Self::beside(0, network, data, settings, exec.into())
     }
 
     /// As [`new`](Self::new), beside `others` bytes that the memory limit counts too.
     pub(crate) fn beside(
         others: u64,
-        mut network: Network,
+        network: Network,
         data: Data,
         settings: TrainSettings,
-        isa: Isa,
+        exec: Exec,
     ) -> Result<Self> {
+        // how rows are cut depends on the threads that will share them
+        exec.clone().install(|| Self::build(others, network, data, settings, exec))
+    }
+
+    fn build(others: u64, mut network: Network, data: Data, settings: TrainSettings, exec: Exec) -> Result<Self> {
         settings.optimizer.validate()?;
         settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
@@ -130,7 +134,7 @@ impl Trainer {
         let held_by = settings.held_by(&wiring);
         let guard = Guard::new(held_by, &wiring);
         if held_by.keeps_signs() {
-            guard.project(isa, &mut network);
+            guard.project(exec.isa(), &mut network);
         }
         let loss = settings.objective.loss;
         let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
@@ -140,15 +144,15 @@ impl Trainer {
             data.train().steps(),
         )?;
         check_memory(&wiring, settings.batch.min(data.test().samples()), data.test().steps(), false)?;
-        let bptt = Bptt::with_storage(&network, isa, loss, settings.batch, &trainable, storage);
-        let evaluation = Evaluation::new(&network, isa, loss, data.test(), settings.batch);
+        let bptt = Bptt::with_storage(&network, &exec, loss, settings.batch, &trainable, storage);
+        let evaluation = Evaluation::new(&network, &exec, loss, data.test(), settings.batch);
         Ok(Self {
             optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
             gradients: bptt.gradients(&network),
             network,
             settings,
             data,
-            isa,
+            exec,
             guard,
             bptt,
             evaluation,
@@ -220,9 +224,9 @@ impl Trainer {
         sum.sum()
     }
 
-    /// The instruction set of the kernels.
-    pub fn isa(&self) -> Isa {
-        self.isa
+    /// What it runs with.
+    pub fn exec(&self) -> &Exec {
+        &self.exec
     }
 
     /// Goes on where another trainer of the same settings stood.
@@ -264,7 +268,7 @@ impl Trainer {
     /// [`Error::Diverged`] if the loss or the gradient is not finite; the parameters are then as they were.
     pub fn step(&mut self) -> Result<(Outcome, Option<Summary>)> {
         // a caller from outside of the pool enters it here, once, and not for each part of a step
-        rayon::scope(|_| self.step_in_pool())
+        self.exec.clone().install(|| self.step_in_pool())
     }
 
     fn step_in_pool(&mut self) -> Result<(Outcome, Option<Summary>)> {
@@ -282,14 +286,14 @@ impl Trainer {
         if !outcome.objective.is_finite() {
             return Err(diverged("the loss", outcome.objective));
         }
-        let norm = norm(self.isa, &self.gradients);
+        let norm = norm(self.exec.isa(), &self.gradients);
         if !norm.is_finite() {
             return Err(diverged("the norm of the gradient", norm));
         }
         let scale = self.settings.clip_norm.map_or(1.0, |limit| clip(norm, limit));
         let rate = self.learning_rate();
         let bounds = |entries| self.guard.bounds(entries);
-        self.optimizer.step(self.isa, &mut self.network, &self.gradients, rate, scale, bounds);
+        self.optimizer.step(self.exec.isa(), &mut self.network, &self.gradients, rate, scale, bounds);
         self.running.add(&outcome, batch.len());
         self.position.step += 1;
         if self.position.step < self.steps_per_epoch() {
@@ -346,7 +350,8 @@ impl Trainer {
 
     /// The loss on the test samples.
     pub fn test(&mut self) -> Summary {
-        self.evaluation.run(&self.network, self.data.test(), &self.settings.objective)
+        let exec = self.exec.clone();
+        exec.install(|| self.evaluation.run(&self.network, self.data.test(), &self.settings.objective))
     }
 
     /// What the network answers to the first `samples` test samples: `[samples, steps, outputs]`.
@@ -354,6 +359,7 @@ impl Trainer {
     /// # Panics
     /// If there are not so many.
     pub fn outputs(&mut self, samples: usize) -> Vec<f32> {
-        self.evaluation.outputs(&self.network, self.data.test(), samples)
+        let exec = self.exec.clone();
+        exec.install(|| self.evaluation.outputs(&self.network, self.data.test(), samples))
     }
 }

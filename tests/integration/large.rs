@@ -76,7 +76,7 @@ fn a_limited_run_in_a_process_of_its_own() {
     // an eighth of the limit is left free
     let counted = all.total - all.states * 7 / 10;
     let limit = counted * 8 / 7 + 1;
-    let resources = Resources { isa: isa(), memory_limit: Some(limit) };
+    let resources = Resources { exec: isa().into(), memory_limit: Some(limit) };
     let folder = tempfile::tempdir().unwrap();
     let mut predicted = 0;
     let mut run = Run::create_with(config, &folder.path().join("run"), resources, &mut |memory| {

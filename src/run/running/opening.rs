@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use daleian_kernels::Isa;
-
 use super::{History, Run, keeps_start, make_folder, names};
 use crate::error::{Error, Result};
+use crate::exec::Exec;
 use crate::files::remove_stale;
 use crate::network::Network;
 use crate::run::difference::difference;
@@ -45,8 +44,8 @@ impl Run {
     ///
     /// # Errors
     /// As [`create`](Self::create); and if cell, input or readout of the configuration are not those of the network.
-    pub fn create_from(config: RunConfig, folder: &Path, isa: Isa, network: Network) -> Result<Self> {
-        Self::create_from_start(config, folder, isa, network.into(), &mut |_| ())
+    pub fn create_from(config: RunConfig, folder: &Path, exec: impl Into<Exec>, network: Network) -> Result<Self> {
+        Self::create_from_start(config, folder, exec.into(), network.into(), &mut |_| ())
     }
 
     /// As [`create_from`](Self::create_from), with the moments of `start` where it has any; `tell` as in
@@ -134,7 +133,7 @@ impl Run {
         }
         let resources = resources.into();
         let began_with = RunConfig::read(&folder.join(names::CONFIG))?;
-        let (config, start) = start::own(config, &began_with, folder, resources.isa)?;
+        let (config, start) = start::own(config, &began_with, folder, resources.exec.isa())?;
         if let Some(key) = difference(&config, &began_with).filter(|key| key != "epochs") {
             let problem =
                 format!("holds a run of another configuration (`{key}` differs); it cannot be resumed with this one");
@@ -152,7 +151,7 @@ impl Run {
         let before = checkpoint.instruction_sets.join(", ");
         run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
         run.history.instruction_sets.dedup();
-        let isa = resources.isa;
+        let isa = run.trainer.exec().isa();
         if before != isa.name() {
             run.warning = Some(format!(
                 "the run went so far with {before} instructions and goes on with {isa}: results will differ in the \
@@ -181,7 +180,10 @@ impl Run {
         Self {
             start: keeps_start(&config).then(|| trainer.network().parameters().recurrent.clone()),
             folder: folder.into(),
-            history: History { inputs: trainer.fingerprint(), instruction_sets: vec![trainer.isa().name().into()] },
+            history: History {
+                inputs: trainer.fingerprint(),
+                instruction_sets: vec![trainer.exec().isa().name().into()],
+            },
             config,
             trainer,
             rows: Vec::new(),
