@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use daleian_kernels::Isa;
 
+pub use crate::caches::{Cache, caches};
 use crate::error::{Error, Result};
 
 /// Threads that may be asked for where the machine has fewer cores: mistakes beyond that are refused before any is started.

@@ -143,6 +143,7 @@
 //!   [`bench`](mod@bench), [`inspect`](mod@inspect).
 #![forbid(unsafe_code)]
 
+mod caches;
 pub mod error;
 pub mod exec;
 pub mod files;
@@ -165,12 +166,15 @@ pub mod task;
 pub mod train;
 
 pub mod analysis;
+#[cfg(feature = "plot")]
 pub mod figure;
 
 pub mod run;
 
+#[cfg(feature = "cli")]
 pub mod bench;
 pub mod inspect;
+#[cfg(feature = "plot")]
 pub mod reproduce;
 
 pub use daleian_kernels::Isa;

@@ -10,6 +10,7 @@ mod aligned;
 mod blocks;
 mod columns;
 mod compressed;
+#[cfg(feature = "dense")]
 mod dense;
 mod events;
 mod forward;
@@ -30,6 +31,7 @@ pub use adjoint::{Adjoint, adjoint};
 pub use aligned::Aligned;
 pub use columns::{Columns, MAX_ROWS};
 pub use compressed::Compressed;
+#[cfg(feature = "dense")]
 pub use dense::{Matrix, gemm};
 pub use events::{Event, EventProduct, SUMS_APART, list_events};
 pub use forward::{Forward, forward};

@@ -16,5 +16,5 @@ pub use crossover::{Crossover, crossovers};
 pub use dense::{AdamSettings, Dense};
 pub use kernels::{KernelRate, kernel_rates};
 pub use one_lane::one_lane_rate;
-pub use roofs::{Cache, Roof, caches, floor, roof_of, roofs};
+pub use roofs::{Roof, floor, roof_of, roofs};
 pub use sides::{DENSE_BYTES, Sides, StepTimes, check_memory, connectome, random};

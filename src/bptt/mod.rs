@@ -22,6 +22,7 @@ pub use layout::Layout;
 pub use loss::Target;
 pub use memory::{BpttMemory, check_memory};
 pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
+#[cfg(feature = "cli")]
 pub(crate) use slots::Slots;
 pub use storage::{Segments, Storage};
 

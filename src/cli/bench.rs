@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use daleian::bench::{
-    Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, caches, check_memory, crossovers, floor,
+    Cell, Crossover, DENSE_BYTES, KernelRate, Roof, Sides, StepTimes, TABLE, check_memory, crossovers, floor,
     kernel_rates, one_lane_rate, roofs, sweep,
 };
+use daleian::exec::caches;
 use daleian::figure::{CrossingFigure, Ratios, crossing};
 use daleian::files::write_atomic;
 use daleian::{Isa, Result};

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bench::caches;
 use crate::bptt::{Plan, PlanSummary, Storage};
+use crate::caches::caches;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::network::Wiring;

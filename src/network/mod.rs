@@ -10,6 +10,7 @@ mod stepper;
 mod wiring;
 
 pub use one_lane::OneLane;
+#[cfg(feature = "cli")]
 pub(crate) use one_lane::slices;
 pub use parameters::Parameters;
 pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ParameterName, ReadoutSpec};

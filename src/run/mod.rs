@@ -3,6 +3,10 @@
 mod checkpoint;
 mod config;
 mod difference;
+#[cfg(feature = "plot")]
+mod figures;
+#[cfg(not(feature = "plot"))]
+#[path = "no_figures.rs"]
 mod figures;
 mod finished;
 mod gradient_file;
@@ -16,6 +20,7 @@ mod start;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
+#[cfg(feature = "plot")]
 pub use figures::first_trials;
 pub use finished::{Finished, finished, metrics_of};
 pub use gradient_file::save_gradient;

@@ -1,0 +1,8 @@
+//! A finished run without the feature `plot`: there are no drawings.
+
+use super::RunConfig;
+use crate::train::{Row, Trainer};
+
+pub(super) fn draw(_: &RunConfig, _: &mut Trainer, _: &[f32], _: &[Row]) -> Vec<(&'static str, String)> {
+    Vec::new()
+}
