@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use criterion::{Criterion, SamplingMode};
 use daleian::Isa;
 use daleian::bench::{Cell, Sides, StepTimes};
+use daleian::network::COMMON_NAMES;
 
 const CELLS: [Cell; 4] = [
     Cell { neurons: 128, density: 1.0, lanes: 200, steps: 50 },
@@ -26,7 +27,11 @@ const TURNS: f64 = 3.0;
 fn checked(cell: Cell, isa: Isa) -> Sides {
     let mut sides = Sides::new(cell, isa).expect("a cell that fits in memory");
     for (name, off, size) in sides.compare_gradients().expect("a dense side") {
-        assert!(size > 0.0 && off <= TOLERANCE * size, "gradient of {}: off by {off:e} of {size:e}", name.tensor());
+        assert!(
+            size > 0.0 && off <= TOLERANCE * size,
+            "gradient of {}: off by {off:e} of {size:e}",
+            COMMON_NAMES[name.index()]
+        );
     }
     sides
 }

@@ -12,7 +12,7 @@
 //! `cargo run --release --example save_and_load`
 
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+use daleian::network::{CellSpec, InitSpec, InputSpec, Network, RECURRENT, ReadoutSpec};
 use daleian::serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("neuron {post} hears");
         for entry in pattern.entries(post) {
             let pre = pattern.indices()[entry];
-            println!("  neuron {pre} with weight {:+.4}", loaded.parameters().recurrent[entry]);
+            println!("  neuron {pre} with weight {:+.4}", loaded.parameters()[RECURRENT][entry]);
         }
     }
 

@@ -12,7 +12,7 @@ use daleian_kernels::{
 };
 use rayon::prelude::*;
 
-use crate::network::Network;
+use crate::network::{BIAS, INPUT, Network, READOUT, READOUT_BIAS, RECURRENT};
 
 /// Up to this many neurons the batch is split among threads rather than the neurons: a product of a time step is then
 /// so short (41 µs at n = 128 with 100 lanes) that the barrier after it would weigh.
@@ -137,12 +137,12 @@ impl Dense {
         assert_eq!(targets.len(), outputs * steps * batch, "targets");
         let stride = stride_of(neurons);
         let (mut recurrent, mut mask) = (vec![0.0; neurons * stride], Aligned::zeros(neurons * stride));
-        for (at, &w) in entries(network, stride).zip(&*parameters.recurrent) {
+        for (at, &w) in entries(network, stride).zip(&*parameters[RECURRENT]) {
             (recurrent[at], mask[at]) = (w, 1.0);
         }
-        let rows = parameters.input.chunks_exact(channels).zip(&*parameters.bias);
+        let rows = parameters[INPUT].chunks_exact(channels).zip(&*parameters[BIAS]);
         let input = rows.flat_map(|(u, b)| u.iter().chain([b]).copied()).collect();
-        let by_neuron = |k: usize| parameters.readout[k % outputs * neurons + k / outputs];
+        let by_neuron = |k: usize| parameters[READOUT][k % outputs * neurons + k / outputs];
         let signs = wiring.signs();
         let per_column = |sign: i8, bound: f32| signs.iter().map(|&s| if s == sign { 0.0 } else { bound }).collect();
         let weights = Weights {
@@ -157,7 +157,7 @@ impl Dense {
             high: per_column(-1, f32::INFINITY),
             input: Trained::new(input),
             readout: Trained::new((0..neurons * outputs).map(by_neuron).collect()),
-            readout_bias: Trained::new(parameters.readout_bias.to_vec()),
+            readout_bias: Trained::new(parameters[READOUT_BIAS].to_vec()),
         };
         let threads = rayon::current_num_threads();
         let shares = shares_of(neurons, batch, threads);

@@ -13,7 +13,9 @@ use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use crate::constraint::Constraint;
 use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec};
+use crate::network::{
+    ActivationName, Blocks, COMMON_NAMES, CellSpec, InitSpec, InputSpec, Network, ParameterId, ReadoutSpec,
+};
 use crate::optim::OptimizerSpec;
 use crate::random::{Purpose, stream};
 use crate::train::{TrainSettings, Trainer, fill};
@@ -165,22 +167,22 @@ impl Sides {
 
     /// The gradients of both sides before the first step: for each parameter, how far they lie apart and how large
     /// they are (norms). `None` without a dense side.
-    pub fn compare_gradients(&mut self) -> Option<[(ParameterName, f64, f64); 5]> {
+    pub fn compare_gradients(&mut self) -> Option<[(ParameterId, f64, f64); 5]> {
         let dense = self.dense.as_mut()?;
         let (network, samples) = (self.sparse.network(), self.sparse.data().train());
         let mut bptt =
-            Bptt::new(network, self.isa, LossName::Mse, self.cell.lanes, self.cell.steps, &ParameterName::ALL);
+            Bptt::new(network, self.isa, LossName::Mse, self.cell.lanes, self.cell.steps, &ParameterId::COMMON);
         let mut gradients = bptt.gradients(network);
         fill(&mut bptt, samples, &(0..self.cell.lanes as u32).collect::<Vec<_>>());
         bptt.gradient(network, &Objective::from(LossName::Mse), &mut gradients);
         dense.gradient();
         let found = dense.gradients(network);
         let norm = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-        let mut found = ParameterName::ALL.into_iter().zip(&found);
+        let mut found = ParameterId::COMMON.into_iter().zip(&found);
         Some([(); 5].map(|()| {
             let (name, dense) = found.next().expect("five parameters");
-            let sparse = gradients.get(name);
-            assert_eq!(sparse.len(), dense.len(), "{}", name.tensor());
+            let sparse = &gradients[name];
+            assert_eq!(sparse.len(), dense.len(), "{}", COMMON_NAMES[name.index()]);
             let off = norm(&mut sparse.iter().zip(dense).map(|(a, b)| a - b));
             (name, off, norm(&mut dense.iter().copied()))
         }))
@@ -254,6 +256,7 @@ fn free_memory() -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::RECURRENT;
 
     fn isa() -> Isa {
         Isa::choose().unwrap()
@@ -270,9 +273,9 @@ mod tests {
                 pool.install(|| {
                     let mut sides = Sides::new(Cell { neurons, density, lanes, steps }, isa()).unwrap();
                     for (name, off, size) in sides.compare_gradients().unwrap() {
-                        let empty = steps == 1 && name == ParameterName::RecurrentWeights;
-                        assert!(size > 0.0 || empty, "{}", name.tensor());
-                        assert!(off <= 1e-3 * size, "{}: off by {off:e} of {size:e}", name.tensor());
+                        let empty = steps == 1 && name == RECURRENT;
+                        assert!(size > 0.0 || empty, "{}", COMMON_NAMES[name.index()]);
+                        assert!(off <= 1e-3 * size, "{}: off by {off:e} of {size:e}", COMMON_NAMES[name.index()]);
                     }
                 });
             }

@@ -11,7 +11,7 @@ use super::loss::{Target, cross_entropy, squared_error};
 use super::plan::{Lanes, Plan};
 use super::workspace::{Workspace, part, part_mut};
 use crate::network::step::{Backward, Direction, Rows, Step};
-use crate::network::{Network, Parameters, Wiring};
+use crate::network::{BIAS, INPUT, Network, Parameters, RECURRENT, Wiring};
 use crate::sparse::{Partition, Tiles};
 
 /// The input, the wanted answer and the answer of one lane group. Its states are elsewhere, as lane groups may share memory.
@@ -245,7 +245,7 @@ impl LaneGroup {
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
         let every_step = matches!(self.target, Target::Series { .. });
-        let only_readout = gradients.recurrent.is_empty() && gradients.input.is_empty() && gradients.bias.is_empty();
+        let only_readout = gradients[RECURRENT].is_empty() && gradients[INPUT].is_empty() && gradients[BIAS].is_empty();
         if context.scales.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
             self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);

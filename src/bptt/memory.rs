@@ -3,7 +3,7 @@
 use super::plan::{apart, groups_of};
 use super::{Layout, LossName, Storage};
 use crate::error::{Error, Result};
-use crate::network::{ParameterName, Wiring};
+use crate::network::{ParameterId, Wiring};
 use crate::sparse::{Pattern, Transposed};
 use crate::tree::waiting;
 
@@ -31,13 +31,7 @@ pub struct BpttMemory {
 impl BpttMemory {
     /// Of [`Bptt::new`](super::Bptt::new), or, without `trainable`, of
     /// [`Bptt::forward_only`](super::Bptt::forward_only), for `batch` samples of `steps` time steps.
-    pub fn new(
-        wiring: &Wiring,
-        loss: LossName,
-        batch: usize,
-        steps: usize,
-        trainable: Option<&[ParameterName]>,
-    ) -> Self {
+    pub fn new(wiring: &Wiring, loss: LossName, batch: usize, steps: usize, trainable: Option<&[ParameterId]>) -> Self {
         if let Some(trainable) = trainable {
             return Self::with_storage(wiring, loss, batch, trainable, &Storage::whole(wiring, batch, steps));
         }
@@ -56,7 +50,7 @@ impl BpttMemory {
         wiring: &Wiring,
         loss: LossName,
         batch: usize,
-        trainable: &[ParameterName],
+        trainable: &[ParameterId],
         storage: &Storage,
     ) -> Self {
         let groups = groups_of(wiring, batch).len();

@@ -28,7 +28,7 @@ pub use storage::{Segments, Storage};
 
 use crate::exec::Exec;
 use crate::network::step::{Backward, Direction};
-use crate::network::{Network, ParameterName, Parameters, Wiring};
+use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
 use crate::tree::{self, Fold};
 
 use lane_group::{Context, Hold, Scales};
@@ -87,7 +87,7 @@ pub struct Bptt {
     backward: Option<Backward>,
     /// Where gradients of lane groups that go one after the other wait to be added.
     spare: Vec<Parameters>,
-    trainable: Vec<ParameterName>,
+    trainable: Vec<ParameterId>,
 }
 
 impl Bptt {
@@ -102,7 +102,7 @@ impl Bptt {
         loss: LossName,
         batch: usize,
         steps: usize,
-        trainable: &[ParameterName],
+        trainable: &[ParameterId],
     ) -> Self {
         let storage = Storage::whole(network.wiring(), batch, steps);
         Self::with_storage(network, exec, loss, batch, trainable, storage)
@@ -117,7 +117,7 @@ impl Bptt {
         exec: impl Into<Exec>,
         loss: LossName,
         batch: usize,
-        trainable: &[ParameterName],
+        trainable: &[ParameterId],
         storage: Storage,
     ) -> Self {
         let (wiring, steps) = (network.wiring(), storage.segments.steps());
@@ -233,11 +233,11 @@ impl Bptt {
                 group.gradients = own;
             });
             let in_tiles = backward.tiles().is_some();
-            for name in ParameterName::ALL {
+            for id in gradients.ids() {
                 let used = self.groups.iter().take_while(|group| group.lanes.used > 0);
-                let parts: Vec<&[f32]> = used.map(|group| &**group.gradients.get(name)).collect();
-                let gradient = gradients.get_mut(name);
-                if name == ParameterName::RecurrentWeights && in_tiles && !gradient.is_empty() {
+                let parts: Vec<&[f32]> = used.map(|group| &*group.gradients[id]).collect();
+                let gradient = &mut gradients[id];
+                if id == RECURRENT && in_tiles && !gradient.is_empty() {
                     backward.carry_back(isa, Some(&parts), gradient);
                 } else {
                     sum_all(isa, gradient, &parts);
@@ -266,14 +266,14 @@ impl Bptt {
                 }
             }
             *gradients = sum.total(|before, later| add(spare, before, later)).expect("a batch has a sample");
-            if !gradients.recurrent.is_empty() {
-                backward.carry_back(isa, None, &mut gradients.recurrent);
+            if !gradients[RECURRENT].is_empty() {
+                backward.carry_back(isa, None, &mut gradients[RECURRENT]);
             }
         }
-        if objective.l2_weights > 0.0 && !gradients.recurrent.is_empty() {
+        if objective.l2_weights > 0.0 && !gradients[RECURRENT].is_empty() {
             let decay = objective.l2_weights as f32;
-            let weights = network.parameters().recurrent.par_chunks(CHUNK);
-            gradients.recurrent.par_chunks_mut(CHUNK).zip(weights).with_min_len(LEAST).for_each(
+            let weights = network.parameters()[RECURRENT].par_chunks(CHUNK);
+            gradients[RECURRENT].par_chunks_mut(CHUNK).zip(weights).with_min_len(LEAST).for_each(
                 |(gradient, weights)| {
                     gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
                 },
@@ -297,7 +297,7 @@ impl Bptt {
         let loss = if weight > 0.0 { sum / weight } else { sum };
         let mut whole = loss;
         if objective.l2_weights > 0.0 {
-            whole += objective.l2_weights / 2.0 * sum_squares(self.exec.isa(), &network.parameters().recurrent);
+            whole += objective.l2_weights / 2.0 * sum_squares(self.exec.isa(), &network.parameters()[RECURRENT]);
         }
         if objective.l2_rates > 0.0 {
             let rates = tree::sum(&used().map(|group| group.totals.rates).collect::<Vec<_>>());
@@ -352,8 +352,8 @@ fn sum_all(isa: Isa, total: &mut [f32], parts: &[&[f32]]) {
 
 /// `total += other`, parameter by parameter, on all threads.
 fn add_to(isa: Isa, total: &mut Parameters, other: &Parameters) {
-    for name in ParameterName::ALL {
-        let pieces = total.get_mut(name).par_chunks_mut(CHUNK).zip(other.get(name).par_chunks(CHUNK));
+    for id in total.ids() {
+        let pieces = total[id].par_chunks_mut(CHUNK).zip(other[id].par_chunks(CHUNK));
         pieces.with_min_len(LEAST).for_each(|(total, other)| add_assign(isa, total, other));
     }
 }
@@ -373,7 +373,7 @@ mod tests {
         let network = Network::new(&connectome, Default::default(), ends.0, ends.1, &Default::default(), 1).unwrap();
         let objective = Objective { loss: LossName::Mse, l2_weights: 0.1, l2_rates: 0.1 };
         for (batch, samples) in [(300, 300), (300, 190), (420, 420)] {
-            let mut bptt = Bptt::new(&network, Isa::available()[0], LossName::Mse, batch, 4, &ParameterName::ALL);
+            let mut bptt = Bptt::new(&network, Isa::available()[0], LossName::Mse, batch, 4, &ParameterId::COMMON);
             assert!(bptt.plan.apart && bptt.groups.len() >= 5);
             bptt.set_samples(samples);
             for (k, group) in bptt.groups.iter_mut().enumerate() {
@@ -394,7 +394,7 @@ mod tests {
             }
             assert_eq!(bptt.gradient(&network, &objective, &mut gradients[1]), apart);
             assert_eq!(gradients[0], gradients[1]);
-            assert!(gradients[0].recurrent.iter().any(|&x| x != 0.0));
+            assert!(gradients[0][RECURRENT].iter().any(|&x| x != 0.0));
             assert_eq!(bptt.spare.len(), tree::waiting(bptt.groups.len()), "what was lent came back");
         }
     }

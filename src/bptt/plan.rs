@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::layout::Layout;
 use super::storage::Storage;
-use crate::network::{ParameterName, Wiring};
+use crate::network::Wiring;
 use crate::sparse::{Partition, Pattern};
 
 /// Lanes of one lane group.
@@ -144,7 +144,7 @@ pub(super) fn apart(wiring: &Wiring, groups: usize) -> bool {
 
 /// Bytes that so many gradients take.
 fn gradient_bytes(wiring: &Wiring, groups: usize) -> usize {
-    let parameters: usize = ParameterName::ALL.iter().map(|&name| wiring.size(name)).sum();
+    let parameters: usize = wiring.parameter_ids().map(|id| wiring.size(id)).sum();
     groups.saturating_mul(parameters).saturating_mul(size_of::<f32>())
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use daleian::Result;
 use daleian::bptt::{Bptt, check_memory};
-use daleian::network::{Network, ParameterName};
+use daleian::network::Network;
 use daleian::optim::norm;
 use daleian::run::save_gradient;
 use daleian::train::fill;
@@ -20,7 +20,8 @@ pub fn run(args: args::Gradient) -> Result<ExitCode> {
     check_memory(network.wiring(), samples.samples(), samples.steps(), true)?;
     let (outcome, gradients, norm) = exec.install(|| -> Result<_> {
         let (count, steps) = (samples.samples(), samples.steps());
-        let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &ParameterName::ALL);
+        let all: Vec<_> = network.parameters().ids().collect();
+        let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &all);
         fill(&mut bptt, &samples, &(0..count as u32).collect::<Vec<_>>());
         let mut gradients = bptt.gradients(&network);
         let outcome = bptt.gradient(&network, &objective, &mut gradients);

@@ -25,7 +25,7 @@ use std::ops::Range;
 use daleian_kernels::{Bounds, EntrySigns, Isa, clamp};
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Network, ParameterName, Wiring};
+use crate::network::{Network, RECURRENT, Wiring};
 
 /// How the recurrent weights take the step of the optimizer. Columns without a sign take it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl Guard {
     /// exponentiated) they turn over.
     pub fn project(&self, isa: Isa, network: &mut Network) {
         let bounds = self.bounds(0..network.wiring().recurrent().nnz());
-        clamp(isa, network.parameter_mut(ParameterName::RecurrentWeights), bounds);
+        clamp(isa, network.parameter_mut(RECURRENT), bounds);
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::{Degrees, in_degrees, largest_magnitude, out_degrees, weight_distribution};
-use crate::network::{ActivationName, Network, ParameterName, Wiring};
+use crate::network::{ActivationName, Network, ParameterId, RECURRENT, Wiring};
 
 /// What a network contains.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,7 +84,7 @@ impl NetworkContents {
     /// Of a network.
     pub fn of(network: &Network) -> Self {
         let (wiring, parameters) = (network.wiring(), network.parameters());
-        let weights = &parameters.recurrent[..];
+        let weights = &parameters[RECURRENT][..];
         let limit = largest_magnitude(weights).max(1.0);
         let parts = weight_distribution(wiring.recurrent(), weights, &wiring.signs(), limit, 2).parts;
         let part = parts.iter().map(|part| {
@@ -98,10 +98,10 @@ impl NetworkContents {
                 max: summary.max,
             }
         });
-        let parameter = |name: ParameterName| {
-            let values = parameters.get(name);
+        let parameter = |id: ParameterId| {
+            let values = &parameters[id];
             ParameterContents {
-                name: name.tensor(),
+                name: wiring.parameter(id).name,
                 count: values.len(),
                 not_finite: values.iter().filter(|value| !value.is_finite()).count(),
                 first_not_finite: values.iter().position(|value| !value.is_finite()),
@@ -111,7 +111,7 @@ impl NetworkContents {
         Self {
             weights: part.filter(|part| part.synapses > 0).collect(),
             sign_violations: network.sign_violations() as u64,
-            parameters: ParameterName::ALL.map(parameter).into(),
+            parameters: parameters.ids().map(parameter).collect(),
             ..Self::without_weights(wiring)
         }
     }

@@ -12,7 +12,10 @@ use daleian_kernels::Aligned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CellSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec, Wiring};
+use super::{
+    BIAS, CellSpec, INPUT, InputSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS, RECURRENT, ReadoutSpec,
+    Shape, Wiring,
+};
 use crate::connectome::{Connectome, PopulationSpec, Sign};
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader, write_tensors};
@@ -92,18 +95,18 @@ impl Network {
         };
         let starts: Vec<usize> = wiring.populations().iter().map(|p| p.neurons.start).chain([n]).collect();
         let signs = wiring.signs();
-        let input = dense(wiring.input(), &parameters.input);
-        let readout = dense(wiring.readout(), &parameters.readout);
+        let input = dense(wiring.input(), &parameters[INPUT]);
+        let readout = dense(wiring.readout(), &parameters[READOUT]);
         let mut tensors = vec![
             Tensor::vector("recurrent.indptr", wiring.recurrent().indptr()),
             Tensor::vector("recurrent.indices", wiring.recurrent().indices()),
-            Tensor::vector("recurrent.values", &parameters.recurrent[..]),
-            Tensor::vector("recurrent.bias", &parameters.bias[..]),
+            Tensor::vector("recurrent.values", &parameters[RECURRENT][..]),
+            Tensor::vector("recurrent.bias", &parameters[BIAS][..]),
             Tensor::vector("dale.sign", &signs[..]),
             Tensor::vector("population.start", &starts[..]),
             Tensor::new("input.weight", &[n, wiring.channels()], &*input),
             Tensor::new("readout.weight", &[wiring.outputs(), n], &*readout),
-            Tensor::vector("readout.bias", &parameters.readout_bias[..]),
+            Tensor::vector("readout.bias", &parameters[READOUT_BIAS][..]),
         ];
         tensors.extend(more);
         write_tensors(path, &tensors, &serde_json::to_value(&header).expect("settings are plain data"))
@@ -126,7 +129,6 @@ impl Network {
         let n = indptr.len().saturating_sub(1);
         let pattern = Pattern::new(n, n, indptr, indices)
             .map_err(|error| reader.error(format!("`recurrent.indptr` and `recurrent.indices`: {error}")))?;
-        let nnz = pattern.nnz();
         let populations = populations(&header, &reader, n)?;
         let connectome = Connectome::new(&populations, Arc::new(pattern), None)
             .map_err(|error| reader.error(format!("`population.start`, `dale.sign`: {error}")))?;
@@ -155,13 +157,13 @@ impl Network {
             let dense = finite(name, &[pattern.rows(), pattern.cols()])?;
             sparse(name, pattern, &dense).map_err(|problem| reader.error(problem))
         };
-        let parameters = Parameters {
-            recurrent: finite("recurrent.values", &[nnz])?.into(),
-            bias: finite("recurrent.bias", &[n])?.into(),
-            input: on_pattern("input.weight", wiring.input())?,
-            readout: on_pattern("readout.weight", wiring.readout())?,
-            readout_bias: finite("readout.bias", &[outputs])?.into(),
-        };
+        let mut parameters = Parameters::zeros(&wiring, |_| false);
+        for (id, parameter) in wiring.parameter_ids().zip(wiring.parameter_list()) {
+            parameters[id] = match &parameter.shape {
+                Shape::OnPattern(pattern) if id != RECURRENT => on_pattern(parameter.name, pattern)?,
+                shape => finite(parameter.name, &shape.dimensions())?.into(),
+            };
+        }
         Ok((Self::from_parts(wiring, parameters), header, reader))
     }
 }
@@ -250,10 +252,9 @@ fn sparse(name: &str, pattern: &Pattern, dense: &[f32]) -> Result<Aligned, Strin
 }
 
 /// A parameter in the shape that the model file gives it.
-pub(crate) fn as_stored<'a>(wiring: &Wiring, name: ParameterName, values: &'a [f32]) -> (Vec<usize>, Cow<'a, [f32]>) {
-    match name {
-        ParameterName::InputWeights => (vec![wiring.neurons(), wiring.channels()], dense(wiring.input(), values)),
-        ParameterName::ReadoutWeights => (vec![wiring.outputs(), wiring.neurons()], dense(wiring.readout(), values)),
-        _ => (vec![values.len()], values.into()),
+pub(crate) fn as_stored<'a>(wiring: &Wiring, id: ParameterId, values: &'a [f32]) -> (Vec<usize>, Cow<'a, [f32]>) {
+    match &wiring.parameter(id).shape {
+        Shape::OnPattern(pattern) if id != RECURRENT => (vec![pattern.rows(), pattern.cols()], dense(pattern, values)),
+        shape => (shape.dimensions(), values.into()),
     }
 }

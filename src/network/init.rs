@@ -4,7 +4,7 @@ use daleian_kernels::Aligned;
 use rand::Rng;
 use rand_distr::{Distribution, Uniform};
 
-use super::{Fan, InitSpec, InitWeights, Parameters, Wiring};
+use super::{BIAS, Fan, INPUT, InitSpec, InitWeights, Parameters, READOUT, READOUT_BIAS, RECURRENT, Wiring};
 use crate::connectome::{Connectome, Sign};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
@@ -49,7 +49,17 @@ pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, se
         readout.extend(around_zero(fan, spread, &mut rng));
         readout_bias.extend(around_zero(1, spread, &mut rng));
     }
-    Ok(Parameters { recurrent, bias, input: input.into(), readout: readout.into(), readout_bias: readout_bias.into() })
+    let mut parameters = Parameters::zeros(wiring, |_| false);
+    for (id, values) in [
+        (RECURRENT, recurrent),
+        (BIAS, bias),
+        (INPUT, input.into()),
+        (READOUT, readout.into()),
+        (READOUT_BIAS, readout_bias.into()),
+    ] {
+        parameters[id] = values;
+    }
+    Ok(parameters)
 }
 
 /// The uniform W of [`draw`] once more, as it was before any step.

@@ -3,6 +3,7 @@
 pub(crate) mod file;
 pub(crate) mod init;
 mod one_lane;
+mod parameter;
 mod parameters;
 mod spec;
 pub(crate) mod step;
@@ -12,8 +13,9 @@ mod wiring;
 pub use one_lane::OneLane;
 #[cfg(feature = "cli")]
 pub(crate) use one_lane::slices;
+pub use parameter::{BIAS, COMMON_NAMES, INPUT, Parameter, ParameterId, READOUT, READOUT_BIAS, RECURRENT, Shape};
 pub use parameters::Parameters;
-pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ParameterName, ReadoutSpec};
+pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ReadoutSpec};
 pub use stepper::{State, Stepper};
 pub use wiring::Wiring;
 
@@ -52,8 +54,9 @@ impl Network {
     /// # Panics
     /// If a parameter has not the size that the wiring gives it.
     pub fn from_parts(wiring: Wiring, parameters: Parameters) -> Self {
-        for name in ParameterName::ALL {
-            assert_eq!(parameters.get(name).len(), wiring.size(name), "size of {}", name.tensor());
+        assert_eq!(parameters.sizes().count(), wiring.parameter_list().len(), "one vector per parameter");
+        for (size, parameter) in parameters.sizes().zip(wiring.parameter_list()) {
+            assert_eq!(size, parameter.shape.size(), "size of {}", parameter.name);
         }
         Self { wiring, parameters }
     }
@@ -69,8 +72,8 @@ impl Network {
     }
 
     /// The values of a parameter, to change. Their number stays.
-    pub fn parameter_mut(&mut self, name: ParameterName) -> &mut [f32] {
-        self.parameters.get_mut(name)
+    pub fn parameter_mut(&mut self, id: ParameterId) -> &mut [f32] {
+        &mut self.parameters[id]
     }
 
     /// Whether the other network has the same neurons, entries and values.
@@ -87,6 +90,6 @@ impl Network {
         let signs = self.wiring.signs();
         let sign_of = |&col: &u32| f32::from(signs[col as usize]);
         let indices = self.wiring.recurrent().indices();
-        indices.iter().zip(&*self.parameters.recurrent).filter(|(col, w)| sign_of(col) * **w < 0.0).count()
+        indices.iter().zip(&*self.parameters[RECURRENT]).filter(|(col, w)| sign_of(col) * **w < 0.0).count()
     }
 }

@@ -13,7 +13,7 @@ use daleian_kernels::{
 };
 use rayon::prelude::*;
 
-use super::{Network, Wiring};
+use super::{BIAS, INPUT, Network, READOUT, READOUT_BIAS, RECURRENT, Wiring};
 use crate::sparse::{Partition, Pattern, keep_awake};
 
 /// How a [`Stepper`](super::Stepper) keeps W for steps of one lane. More lanes use none of it.
@@ -83,7 +83,7 @@ impl Plan {
         let wiring = network.wiring();
         let pattern = wiring.recurrent();
         let sliced = matches!(kept, OneLane::Sliced | OneLane::EventDriven)
-            .then(|| slices(pattern, &network.parameters().recurrent, rayon::current_num_threads))
+            .then(|| slices(pattern, &network.parameters()[RECURRENT], rayon::current_num_threads))
             .flatten();
         let compressed = if kept == OneLane::Plain || sliced.is_some() { None } else { Compressed::new(pattern) };
         // what is done once a neuron costs about as much as a handful of entries
@@ -91,7 +91,7 @@ impl Plan {
             Some((_, blocks)) => blocks.clone(),
             None => Partition::balanced(&[pattern, wiring.input()], tasks(pattern), 8),
         };
-        let outgoing = (kept == OneLane::EventDriven).then(|| Outgoing::new(pattern, &network.parameters().recurrent));
+        let outgoing = (kept == OneLane::EventDriven).then(|| Outgoing::new(pattern, &network.parameters()[RECURRENT]));
         Self { compressed, sliced: sliced.map(|(sliced, _)| sliced), rows, outgoing }
     }
 
@@ -135,22 +135,22 @@ impl Plan {
                 }
                 (None, Some(states)) => match &self.sliced {
                     Some(matrix) => Recurrent::Slices(SlicedProduct { matrix, states }),
-                    None => Recurrent::Full(RowProduct { rows: all, values: &parameters.recurrent, states }),
+                    None => Recurrent::Full(RowProduct { rows: all, values: &parameters[RECURRENT], states }),
                 },
                 (None, None) => Recurrent::Zero,
             };
-            let input = RowProduct { rows: Rows::Pattern(wiring.input()), values: &parameters.input, states: input };
-            let (bias, activation) = (&*parameters.bias, wiring.activation());
+            let input = RowProduct { rows: Rows::Pattern(wiring.input()), values: &parameters[INPUT], states: input };
+            let (bias, activation) = (&*parameters[BIAS], wiring.activation());
             let call = ForwardVector { rows, recurrent, input: Some(input), bias, activation };
             forward_vector(isa, &call, sums, activations, stored.then_some(next));
         };
         let outputs = |states: &[f32], readout: &mut [f32]| {
-            let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters.readout, states };
+            let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters[READOUT], states };
             let call = ForwardVector {
                 rows: &(0..wiring.outputs()),
                 recurrent: Recurrent::Full(product),
                 input: None,
-                bias: &parameters.readout_bias,
+                bias: &parameters[READOUT_BIAS],
                 activation: wiring.readout_activation(),
             };
             forward_vector(isa, &call, &mut [], readout, None);

@@ -1,84 +1,70 @@
-//! The five parameter vectors of a network; gradients and moments have the same form.
+//! One vector per parameter: the values of a network, its gradients, or the moments of an optimizer.
+
+use std::ops::{Index, IndexMut};
 
 use daleian_kernels::Aligned;
 
-use super::{ParameterName, Wiring};
+use super::{ParameterId, Wiring};
 
-/// One vector a parameter: values, gradients or moments. A vector may be empty where its parameter is frozen.
+/// One vector per parameter, in the order of the wiring's list: values, gradients or moments.
+///
+/// A vector is empty where there is nothing: gradients and moments of parameters that are not trained.
+///
+/// ```
+/// # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
+/// # use daleian::network::{CellSpec, InputSpec, ReadoutSpec, Wiring};
+/// use daleian::network::{BIAS, Parameters, READOUT};
+/// # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
+/// # let wiring = Wiring::new(&connectome, CellSpec::default(), (1, InputSpec::default()), (1, ReadoutSpec::default()))?;
+/// let mut moments = Parameters::zeros(&wiring, |id| id != READOUT);
+/// moments[BIAS][3] = 0.5;
+/// assert_eq!([moments[BIAS].len(), moments[READOUT].len()], [9, 0]);
+/// # Ok::<(), daleian::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Parameters {
-    /// W at the entries of its pattern, `[synapses]`.
-    pub recurrent: Aligned,
-    /// b, `[neurons]`.
-    pub bias: Aligned,
-    /// U at the entries of its pattern (dense: `[neurons, channels]`).
-    pub input: Aligned,
-    /// V at the entries of its pattern (dense: `[outputs, neurons]`).
-    pub readout: Aligned,
-    /// c, `[outputs]`.
-    pub readout_bias: Aligned,
-}
-
-impl ParameterName {
-    /// All five, in the order of the model file.
-    pub const ALL: [Self; 5] =
-        [Self::RecurrentWeights, Self::RecurrentBias, Self::InputWeights, Self::ReadoutWeights, Self::ReadoutBias];
-
-    /// The name of its tensor in files.
-    pub fn tensor(self) -> &'static str {
-        match self {
-            Self::RecurrentWeights => "recurrent.values",
-            Self::RecurrentBias => "recurrent.bias",
-            Self::InputWeights => "input.weight",
-            Self::ReadoutWeights => "readout.weight",
-            Self::ReadoutBias => "readout.bias",
-        }
-    }
-}
+pub struct Parameters(Vec<Aligned>);
 
 impl Parameters {
     /// Zeros for every parameter that is `wanted`, nothing for the others.
-    pub fn zeros(wiring: &Wiring, wanted: impl Fn(ParameterName) -> bool) -> Self {
-        let mut out = Self::default();
-        for name in ParameterName::ALL {
-            if wanted(name) {
-                *out.get_mut(name) = Aligned::zeros(wiring.size(name));
-            }
-        }
-        out
+    pub fn zeros(wiring: &Wiring, wanted: impl Fn(ParameterId) -> bool) -> Self {
+        let size = |id| if wanted(id) { wiring.size(id) } else { 0 };
+        Self(wiring.parameter_ids().map(|id| Aligned::zeros(size(id))).collect())
     }
 
-    /// The vector of a parameter.
-    pub fn get(&self, name: ParameterName) -> &Aligned {
-        match name {
-            ParameterName::RecurrentWeights => &self.recurrent,
-            ParameterName::RecurrentBias => &self.bias,
-            ParameterName::InputWeights => &self.input,
-            ParameterName::ReadoutWeights => &self.readout,
-            ParameterName::ReadoutBias => &self.readout_bias,
-        }
+    /// Which parameters there are, whether their vectors are empty or not.
+    pub fn ids(&self) -> impl Iterator<Item = ParameterId> + use<> {
+        (0..self.0.len()).map(ParameterId::new)
     }
 
-    /// The vector of a parameter, to change.
-    pub fn get_mut(&mut self, name: ParameterName) -> &mut Aligned {
-        match name {
-            ParameterName::RecurrentWeights => &mut self.recurrent,
-            ParameterName::RecurrentBias => &mut self.bias,
-            ParameterName::InputWeights => &mut self.input,
-            ParameterName::ReadoutWeights => &mut self.readout,
-            ParameterName::ReadoutBias => &mut self.readout_bias,
-        }
+    /// The vectors of different parameters, all to be changed.
+    ///
+    /// # Panics
+    /// If a parameter is named twice or is not there.
+    pub fn several_mut<const K: usize>(&mut self, ids: [ParameterId; K]) -> [&mut Aligned; K] {
+        self.0.get_disjoint_mut(ids.map(ParameterId::index)).expect("different parameters of this network")
     }
 
-    /// The lengths of the vectors, in the order of [`ParameterName::ALL`].
-    pub fn sizes(&self) -> [usize; 5] {
-        ParameterName::ALL.map(|name| self.get(name).len())
+    /// The lengths of the vectors.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|values| values.len())
     }
 
     /// Sets every element to zero.
     pub fn clear(&mut self) {
-        for name in ParameterName::ALL {
-            self.get_mut(name).fill(0.0);
-        }
+        self.0.iter_mut().for_each(|values| values.fill(0.0));
+    }
+}
+
+impl Index<ParameterId> for Parameters {
+    type Output = Aligned;
+
+    fn index(&self, id: ParameterId) -> &Aligned {
+        &self.0[id.index()]
+    }
+}
+
+impl IndexMut<ParameterId> for Parameters {
+    fn index_mut(&mut self, id: ParameterId) -> &mut Aligned {
+        &mut self.0[id.index()]
     }
 }

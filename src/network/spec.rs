@@ -120,26 +120,6 @@ pub enum Fan {
     InDegree,
 }
 
-/// A parameter, as the model file names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum ParameterName {
-    /// W.
-    #[serde(rename = "recurrent.values")]
-    RecurrentWeights,
-    /// b.
-    #[serde(rename = "recurrent.bias")]
-    RecurrentBias,
-    /// U.
-    #[serde(rename = "input.weight")]
-    InputWeights,
-    /// V.
-    #[serde(rename = "readout.weight")]
-    ReadoutWeights,
-    /// c.
-    #[serde(rename = "readout.bias")]
-    ReadoutBias,
-}
-
 fn yes() -> bool {
     true
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use daleian_kernels::{self as kernels, Aligned, Forward, Isa, Operand, Outer, Product};
 
-use super::{Network, Parameters};
+use super::{BIAS, INPUT, Network, Parameters, READOUT, READOUT_BIAS, RECURRENT};
 use crate::sparse::{Partition, Tiles};
 
 pub(crate) use backward::{Backward, Direction};
@@ -61,7 +61,7 @@ impl Step<'_> {
             let recurrent = match (rates, self.tiles) {
                 (None, _) => Product::Zero,
                 (Some(states), None) => {
-                    Product::Of(Operand { pattern: wiring.recurrent(), values: &parameters.recurrent, states })
+                    Product::Of(Operand { pattern: wiring.recurrent(), values: &parameters[RECURRENT], states })
                 }
                 (Some(states), Some((tiles, values))) => {
                     tiles.product(self.isa, self.lanes, rows, values, states, activations);
@@ -72,8 +72,8 @@ impl Step<'_> {
                 rows,
                 lanes: self.lanes,
                 recurrent,
-                input: Some(Operand { pattern: wiring.input(), values: &parameters.input, states: input }),
-                bias: &parameters.bias,
+                input: Some(Operand { pattern: wiring.input(), values: &parameters[INPUT], states: input }),
+                bias: &parameters[BIAS],
                 activation: wiring.activation(),
             };
             kernels::forward(self.isa, &call, activations, stored.then_some(next));
@@ -88,11 +88,11 @@ impl Step<'_> {
             lanes: self.lanes,
             recurrent: Product::Of(Operand {
                 pattern: wiring.readout(),
-                values: &parameters.readout,
+                values: &parameters[READOUT],
                 states: activations,
             }),
             input: None,
-            bias: &parameters.readout_bias,
+            bias: &parameters[READOUT_BIAS],
             activation: wiring.readout_activation(),
         };
         kernels::forward(self.isa, &call, output, None);
@@ -106,7 +106,7 @@ impl Step<'_> {
     /// tiles where there are any.
     pub fn add_gradients(&self, recurrent: &[Outer], input: &[Outer], gradients: &mut Parameters) {
         let wiring = &self.network.wiring;
-        let frozen = [gradients.recurrent.is_empty(), gradients.input.is_empty(), gradients.bias.is_empty()];
+        let frozen = [gradients[RECURRENT].is_empty(), gradients[INPUT].is_empty(), gradients[BIAS].is_empty()];
         let cut = |k: usize, row: usize| match (k, self.tiles) {
             _ if frozen[k] => 0,
             (0, Some((tiles, _))) => tiles.entry(row),
@@ -114,7 +114,7 @@ impl Step<'_> {
             (1, _) => wiring.input().indptr()[row],
             _ => row,
         };
-        let outputs = [&mut *gradients.recurrent, &mut *gradients.input, &mut *gradients.bias];
+        let outputs = gradients.several_mut([RECURRENT, INPUT, BIAS]).map(|values| &mut **values);
         self.rows.for_each(outputs, cut, |rows, [recurrent_out, input_out, bias_out]| {
             let add = kernels::gradient;
             match self.tiles {
@@ -137,13 +137,13 @@ impl Step<'_> {
     /// Adds what one time step contributes to dV and dc; `dy` is the derivative by V a + c, `[outputs, lanes]`.
     pub fn add_readout_gradients(&self, dy: &[f32], activations: &[f32], gradients: &mut Parameters) {
         let wiring = &self.network.wiring;
-        if !gradients.readout.is_empty() {
+        if !gradients[READOUT].is_empty() {
             let outer = [Outer { delta: dy, states: activations }];
             let rows = 0..wiring.outputs();
-            kernels::gradient(self.isa, &rows, self.lanes, wiring.readout(), &outer, &mut gradients.readout);
+            kernels::gradient(self.isa, &rows, self.lanes, wiring.readout(), &outer, &mut gradients[READOUT]);
         }
-        if !gradients.readout_bias.is_empty() {
-            kernels::row_sums(self.isa, self.lanes, dy, &mut gradients.readout_bias);
+        if !gradients[READOUT_BIAS].is_empty() {
+            kernels::row_sums(self.isa, self.lanes, dy, &mut gradients[READOUT_BIAS]);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daleian_kernels::Activation;
 
-use super::{Blocks, CellSpec, InputSpec, ParameterName, ReadoutSpec};
+use super::{BIAS, Blocks, COMMON_NAMES, CellSpec, InputSpec, Parameter, ParameterId, ReadoutSpec, Shape};
 use crate::connectome::{Connectome, Population};
 use crate::error::{Error, Result};
 use crate::sparse::Pattern;
@@ -19,6 +19,8 @@ pub struct Wiring {
     cell: CellSpec,
     input_spec: InputSpec,
     readout_spec: ReadoutSpec,
+    /// In the order of their ids; made from the patterns and the cell.
+    parameters: Arc<[Parameter]>,
 }
 
 impl Wiring {
@@ -74,7 +76,7 @@ impl Wiring {
                 Pattern::new(outputs, neurons, indptr, (0..neurons as u32).collect()).expect("populations in order")
             }
         };
-        Ok(Self {
+        let wiring = Self {
             populations,
             recurrent: connectome.pattern().clone(),
             input: Arc::new(input_pattern),
@@ -82,7 +84,9 @@ impl Wiring {
             cell,
             input_spec: input,
             readout_spec: readout,
-        })
+            parameters: Arc::default(),
+        };
+        Ok(wiring.with_parameter_list())
     }
 
     /// The same neurons with other synapses.
@@ -92,7 +96,23 @@ impl Wiring {
     pub(crate) fn with_recurrent(&self, recurrent: Arc<Pattern>) -> Self {
         let n = self.neurons();
         assert_eq!((recurrent.rows(), recurrent.cols()), (n, n), "a pattern of the same neurons");
-        Self { recurrent, ..self.clone() }
+        Self { recurrent, ..self.clone() }.with_parameter_list()
+    }
+
+    /// Makes the list of parameters from the patterns and the cell.
+    fn with_parameter_list(mut self) -> Self {
+        let shapes = [
+            Shape::OnPattern(self.recurrent.clone()),
+            Shape::Dense(vec![self.neurons()]),
+            Shape::OnPattern(self.input.clone()),
+            Shape::OnPattern(self.readout.clone()),
+            Shape::Dense(vec![self.outputs()]),
+        ];
+        let mut list: Vec<_> =
+            COMMON_NAMES.into_iter().zip(shapes).map(|(name, shape)| Parameter::new(name, shape)).collect();
+        list[BIAS.index()].trainable = self.cell.bias;
+        self.parameters = list.into();
+        self
     }
 
     /// Number of neurons n.
@@ -160,15 +180,27 @@ impl Wiring {
         self.populations.iter().flat_map(|p| p.neurons.clone().map(|_| i8::from(p.sign))).collect()
     }
 
+    /// Every parameter, in the order of their ids: the five that each network has, then those of the cell.
+    pub fn parameter_list(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// The ids of all parameters.
+    pub fn parameter_ids(&self) -> impl Iterator<Item = ParameterId> + use<> {
+        (0..self.parameters.len()).map(ParameterId::new)
+    }
+
+    /// What a parameter is.
+    ///
+    /// # Panics
+    /// If this network has no such parameter. The same holds for [`size`](Self::size).
+    pub fn parameter(&self, id: ParameterId) -> &Parameter {
+        &self.parameters[id.index()]
+    }
+
     /// Elements of a parameter.
-    pub fn size(&self, name: ParameterName) -> usize {
-        match name {
-            ParameterName::RecurrentWeights => self.recurrent.nnz(),
-            ParameterName::RecurrentBias => self.neurons(),
-            ParameterName::InputWeights => self.input.nnz(),
-            ParameterName::ReadoutWeights => self.readout.nnz(),
-            ParameterName::ReadoutBias => self.outputs(),
-        }
+    pub fn size(&self, id: ParameterId) -> usize {
+        self.parameter(id).shape.size()
     }
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 pub use spec::{OptimizerSpec, ScheduleSpec};
 
-use crate::network::{Network, ParameterName, Parameters, Wiring};
+use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
 use crate::tree;
 
 /// An optimizer and its moments. Frozen parameters have none.
@@ -30,7 +30,7 @@ const LEAST: usize = 2;
 
 impl Optimizer {
     /// An optimizer that has made no step, for the parameters that are `trainable`.
-    pub fn new(spec: OptimizerSpec, wiring: &Wiring, trainable: &[ParameterName]) -> Self {
+    pub fn new(spec: OptimizerSpec, wiring: &Wiring, trainable: &[ParameterId]) -> Self {
         let count = Self::moments_of(spec);
         let zeros = || Parameters::zeros(wiring, |name| trainable.contains(&name));
         Self { spec, updates: 0, moments: (0..count).map(|_| zeros()).collect() }
@@ -54,13 +54,20 @@ impl Optimizer {
         &self.moments
     }
 
+    /// Whether `moments` are as many as this optimizer keeps, and as large.
+    pub fn has_moments_like(&self, moments: &[Parameters]) -> bool {
+        let sizes = |moments: &[Parameters]| -> Vec<Vec<usize>> {
+            moments.iter().map(|moments| moments.sizes().collect()).collect()
+        };
+        sizes(&self.moments) == sizes(moments)
+    }
+
     /// Takes over what another optimizer of the same settings had come to.
     ///
     /// # Panics
     /// If the moments differ in number or size.
     pub fn restore(&mut self, updates: u64, moments: Vec<Parameters>) {
-        let same = self.moments.iter().map(Parameters::sizes).eq(moments.iter().map(Parameters::sizes));
-        assert!(same, "moments of the same settings");
+        assert!(self.has_moments_like(&moments), "moments of the same settings");
         (self.updates, self.moments) = (updates, moments);
     }
 
@@ -79,21 +86,21 @@ impl Optimizer {
         bounds: impl Fn(Range<usize>) -> Bounds<'a> + Sync,
     ) {
         self.updates += 1;
-        for name in ParameterName::ALL {
-            let gradient = gradients.get(name);
+        for id in gradients.ids() {
+            let gradient = &gradients[id];
             if gradient.is_empty() {
                 continue;
             }
-            let within = |range: Range<usize>| match name {
-                ParameterName::RecurrentWeights => bounds(range),
+            let within = |range: Range<usize>| match id {
+                RECURRENT => bounds(range),
                 _ => Bounds::Free,
             };
-            let rate = match name {
-                ParameterName::RecurrentWeights => rate * self.spec.recurrent_factor(),
+            let rate = match id {
+                RECURRENT => rate * self.spec.recurrent_factor(),
                 _ => rate,
             };
-            let values = network.parameters.get_mut(name);
-            self.update(isa, name, values, gradient, rate, scale, within);
+            let values = &mut network.parameters[id];
+            self.update(isa, id, values, gradient, rate, scale, within);
         }
     }
 
@@ -101,14 +108,14 @@ impl Optimizer {
     fn update<'a>(
         &mut self,
         isa: Isa,
-        name: ParameterName,
+        id: ParameterId,
         values: &mut Aligned,
         gradient: &Aligned,
         rate: f64,
         scale: f64,
         bounds: impl Fn(Range<usize>) -> Bounds<'a> + Sync,
     ) {
-        let mut moments = self.moments.iter_mut().map(|moments| moments.get_mut(name));
+        let mut moments = self.moments.iter_mut().map(|moments| &mut moments[id]);
         let (mut none, mut none_either) = (Aligned::default(), Aligned::default());
         let first = moments.next().unwrap_or(&mut none);
         let second = moments.next().unwrap_or(&mut none_either);
@@ -138,12 +145,12 @@ impl Optimizer {
 /// The norm of all gradients taken as one vector: squares are added in fixed blocks, and the sums of blocks by a
 /// [tree], so that the bits do not depend on who adds which.
 pub fn norm(isa: Isa, gradients: &Parameters) -> f64 {
-    let sum = |name| -> f64 {
-        let pieces = gradients.get(name).par_chunks(CHUNK).with_min_len(2 * LEAST);
+    let sum = |id| -> f64 {
+        let pieces = gradients[id].par_chunks(CHUNK).with_min_len(2 * LEAST);
         let sums: Vec<f64> = pieces.map(|piece| sum_squares(isa, piece)).collect();
         tree::sum(&sums)
     };
-    ParameterName::ALL.map(sum).iter().sum::<f64>().sqrt()
+    gradients.ids().map(sum).sum::<f64>().sqrt()
 }
 
 /// What to multiply a gradient of norm `norm` by so that its norm is at most `limit` (Pascanu et al. 2013).

@@ -24,7 +24,7 @@ pub use blocks::{BlockDensity, fill_blocks, read_blocks};
 pub use probabilities::{cut_probabilities, keep_probabilities};
 
 use crate::error::{Error, Result};
-use crate::network::{Network, Parameters};
+use crate::network::{Network, Parameters, RECURRENT};
 use crate::random::{Purpose, Stream, stream};
 use crate::sparse::Pattern;
 use blocks::Block;
@@ -124,12 +124,11 @@ impl Pruned {
     /// # Panics
     /// If `parameters` has fewer recurrent elements than the network before.
     pub fn compact(&self, parameters: &Parameters) -> Parameters {
-        let recurrent = match parameters.recurrent.is_empty() {
-            true => Aligned::default(),
-            false => compact(&parameters.recurrent, &self.kept),
-        };
-        let Parameters { bias, input, readout, readout_bias, .. } = parameters.clone();
-        Parameters { recurrent, bias, input, readout, readout_bias }
+        let mut parameters = parameters.clone();
+        if !parameters[RECURRENT].is_empty() {
+            parameters[RECURRENT] = compact(&parameters[RECURRENT], &self.kept);
+        }
+        parameters
     }
 }
 
@@ -153,7 +152,7 @@ pub fn compact(values: &[f32], kept: &[u32]) -> Aligned {
 /// a weight is not finite.
 pub fn prune(network: &Network, pruning: &Pruning, seed: u64) -> Result<Pruned> {
     let wiring = network.wiring();
-    let (pattern, weights) = (wiring.recurrent(), &network.parameters().recurrent);
+    let (pattern, weights) = (wiring.recurrent(), &network.parameters()[RECURRENT]);
     if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
         return Err(Error::setting("network", format!("weight {at} is {}, not a finite number", weights[at])));
     }
@@ -184,7 +183,7 @@ pub fn prune(network: &Network, pruning: &Pruning, seed: u64) -> Result<Pruned> 
     }
     let kept: Vec<u32> = (0..pattern.nnz() as u32).filter(|&entry| stays[entry as usize]).collect();
     let mut parameters = network.parameters().clone();
-    parameters.recurrent = compact(weights, &kept);
+    parameters[RECURRENT] = compact(weights, &kept);
     let wiring = wiring.with_recurrent(Arc::new(smaller(pattern, &kept)));
     Ok(Pruned { network: Network::from_parts(wiring, parameters), kept, blocks: counts })
 }

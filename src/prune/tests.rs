@@ -1,6 +1,6 @@
 use super::*;
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use crate::network::{CellSpec, InitSpec, InputSpec, ParameterName, ReadoutSpec};
+use crate::network::{BIAS, CellSpec, InitSpec, InputSpec, READOUT, RECURRENT, ReadoutSpec};
 use proptest::prelude::*;
 
 /// 3 excitatory and 2 inhibitory neurons, W with weights given by row and column.
@@ -12,7 +12,7 @@ fn network(entries: &[(u32, u32, f32)]) -> Network {
     let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
     let mut network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
     for (at, &(_, _, w)) in entries.iter().enumerate() {
-        network.parameter_mut(ParameterName::RecurrentWeights)[at] = w;
+        network.parameter_mut(RECURRENT)[at] = w;
     }
     network
 }
@@ -45,7 +45,7 @@ fn magnitude_by_hand() {
     let pattern = pruned.network.wiring().recurrent();
     assert_eq!(pattern.indptr(), [0, 1, 1, 3, 3, 3]);
     assert_eq!(pattern.indices(), [3, 0, 1]);
-    assert_eq!(*pruned.network.parameters().recurrent, [-0.9, 0.5, 0.3]);
+    assert_eq!(*pruned.network.parameters()[RECURRENT], [-0.9, 0.5, 0.3]);
     let want = BlockCount { post: None, pre: None, pairs: 25, before: 6, target: 0.12, expected: 3.0, obtained: 3 };
     assert_eq!(pruned.blocks, [want]);
     assert_eq!(pruned.blocks[0].density(), 0.12);
@@ -73,15 +73,15 @@ fn blocks_by_hand() {
 fn moments_are_made_smaller_along() {
     let network = network(&SMALL);
     let pruned = prune(&network, &pruning(PruneMethod::Magnitude, PruneTarget::Whole(0.12)), 1).unwrap();
-    let mut moments = Parameters::zeros(network.wiring(), |name| name != ParameterName::ReadoutWeights);
-    moments.recurrent.copy_from_slice(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-    moments.bias.fill(7.0);
+    let mut moments = Parameters::zeros(network.wiring(), |name| name != READOUT);
+    moments[RECURRENT].copy_from_slice(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    moments[BIAS].fill(7.0);
     let smaller = pruned.compact(&moments);
-    assert_eq!(*smaller.recurrent, [1.0, 2.0, 3.0]);
-    assert_eq!(*smaller.bias, [7.0; 5]);
-    assert!(smaller.readout.is_empty());
+    assert_eq!(*smaller[RECURRENT], [1.0, 2.0, 3.0]);
+    assert_eq!(*smaller[BIAS], [7.0; 5]);
+    assert!(smaller[READOUT].is_empty());
     // of a frozen W there are none
-    assert!(pruned.compact(&Parameters::default()).recurrent.is_empty());
+    assert!(pruned.compact(&Parameters::zeros(network.wiring(), |_| false))[RECURRENT].is_empty());
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn blocks_draw_apart() {
 fn frequencies_are_the_probabilities() {
     const SEEDS: usize = 2_000;
     let network = full(6);
-    let weights = &network.parameters().recurrent;
+    let weights = &network.parameters()[RECURRENT];
     let keep = 0.3 * 144.0;
     for (method, redistribute, wanted) in [
         (PruneMethod::TopProb, true, keep_probabilities(weights, keep)),
@@ -224,7 +224,7 @@ proptest! {
         prop_assert_eq!(pruned.kept.len(), new.recurrent().nnz());
         prop_assert_eq!(old.signs(), new.signs());
         prop_assert_eq!(pruned.network.sign_violations(), 0);
-        let (before, after) = (&network.parameters().recurrent, &pruned.network.parameters().recurrent);
+        let (before, after) = (&network.parameters()[RECURRENT], &pruned.network.parameters()[RECURRENT]);
         for row in 0..14 {
             for entry in new.recurrent().entries(row) {
                 let was = pruned.kept[entry] as usize;

@@ -11,7 +11,7 @@ use super::RunConfig;
 use super::running::History;
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader};
-use crate::network::{Network, ParameterName, Parameters};
+use crate::network::{Network, Parameter, Parameters, Wiring};
 use crate::train::{COLUMNS, Position, Row, Running, Trainer};
 
 /// What a checkpoint adds to the metadata of a model.
@@ -62,38 +62,35 @@ pub(super) fn write(
     let sums = [running.objective, running.loss, running.weight, running.correct, running.samples, seconds];
     let mut tensors =
         vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
-    tensors.extend(moment_tensors(optimizer.moments()));
+    tensors.extend(moment_tensors(network.wiring(), optimizer.moments()));
     let progress = serde_json::to_value(progress).expect("settings are plain data");
     network.write(path, "daleian-checkpoint", config, progress, tensors)
 }
 
 /// The tensor of the `k`th moment of a parameter.
-fn moment(k: usize, name: ParameterName) -> String {
-    format!("optimizer.{k}.{}", name.tensor())
+fn moment(k: usize, parameter: &Parameter) -> String {
+    format!("optimizer.{k}.{}", parameter.name)
 }
 
 /// Moments as tensors of a file.
-pub(super) fn moment_tensors(moments: &[Parameters]) -> Vec<Tensor<'_>> {
+pub(super) fn moment_tensors<'a>(wiring: &Wiring, moments: &'a [Parameters]) -> Vec<Tensor<'a>> {
     let mut tensors = Vec::new();
     for (k, moments) in moments.iter().enumerate() {
-        tensors.extend(ParameterName::ALL.map(|name| Tensor::vector(moment(k, name), &moments.get(name)[..])));
+        tensors.extend(moments.ids().map(|id| Tensor::vector(moment(k, wiring.parameter(id)), &moments[id][..])));
     }
     tensors
 }
 
-/// The moments of a file that has `count` a parameter.
+/// The moments of a file that has `count` per parameter of `wiring`.
 ///
 /// # Errors
-/// If they are too many, or cannot be read.
-pub(super) fn read_moments(reader: &TensorReader, count: usize) -> Result<Vec<Parameters>> {
-    if count > 2 {
-        return Err(reader.error(format!("{count} moments a parameter; expected at most 2")));
-    }
+/// If they cannot be read.
+pub(super) fn read_moments(reader: &TensorReader, wiring: &Wiring, count: usize) -> Result<Vec<Parameters>> {
     let read = |k| {
-        let mut moments = Parameters::default();
-        for name in ParameterName::ALL {
-            let tensor = moment(k, name);
-            *moments.get_mut(name) = reader.f32(&tensor, &[reader.length(&tensor)?])?.into();
+        let mut moments = Parameters::zeros(wiring, |_| false);
+        for id in wiring.parameter_ids() {
+            let tensor = moment(k, wiring.parameter(id));
+            moments[id] = reader.f32(&tensor, &[reader.length(&tensor)?])?.into();
         }
         Ok(moments)
     };
@@ -108,7 +105,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let (network, header, reader) = Network::read(path)?;
     let progress: Progress = serde_json::from_value(header.run)
         .map_err(|error| Error::content(path, format!("not a checkpoint: its metadata lack a part ({error})")))?;
-    let moments = read_moments(&reader, progress.moments)?;
+    let moments = read_moments(&reader, network.wiring(), progress.moments)?;
     let epochs = reader.shape("metrics")?.first().copied().unwrap_or(0);
     let table = reader.f64("metrics", &[epochs, COLUMNS])?;
     let sums = reader.f64("progress.sums", &[6])?;
@@ -137,8 +134,7 @@ impl Checkpoint {
             && ours.input() == theirs.input()
             && ours.readout() == theirs.readout()
             && ours.signs() == theirs.signs();
-        let moments = trainer.optimizer().moments().iter().map(Parameters::sizes);
-        if !same || !self.moments.iter().map(Parameters::sizes).eq(moments) {
+        if !same || !trainer.optimizer().has_moments_like(&self.moments) {
             let problem = "its network is not the one that the configuration describes: did an input file change?";
             return Err(Error::content(path, problem));
         }

@@ -9,7 +9,7 @@ use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
-use crate::network::{CellSpec, InitSpec, InputSpec, ParameterName, ReadoutSpec};
+use crate::network::{CellSpec, InitSpec, InputSpec, ParameterId, ReadoutSpec};
 use crate::optim::{OptimizerSpec, ScheduleSpec};
 use crate::task::TaskSpec;
 
@@ -33,7 +33,7 @@ pub struct RunConfig {
     pub clip_norm: Option<f64>,
     /// Parameters that keep their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frozen: Vec<ParameterName>,
+    pub frozen: Vec<ParameterId>,
     /// A model or checkpoint file that the run starts from: neurons, synapses, signs and parameters are the file's, and
     /// `connectome`, `population`, `connection` and `init` say nothing then. A run folder keeps a copy and names that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

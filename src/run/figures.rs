@@ -9,6 +9,7 @@ use crate::figure::{
 };
 
 use super::RunConfig;
+use crate::network::RECURRENT;
 use crate::train::{Row, Trainer};
 
 /// Cells along each side of a weight map.
@@ -28,7 +29,7 @@ pub(super) fn draw(
     let mut out = vec![("loss.svg", loss(config, rows)), ("trials.svg", test_trials(config, trainer))];
     let network = trainer.network();
     let wiring = network.wiring();
-    let end = &network.parameters().recurrent;
+    let end = &network.parameters()[RECURRENT];
     let populations: Vec<PopulationView> = wiring
         .populations()
         .iter()

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{RunConfig, checkpoint, figures, metrics_file};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use crate::network::{InitWeights, init};
+use crate::network::{InitWeights, RECURRENT, init};
 use crate::train::{Position, Row, Summary, Trainer};
 
 mod opening;
@@ -239,7 +239,7 @@ impl Run {
         let config = serde_json::to_value(self.kept_config()).expect("settings are plain data");
         network.save_with(self.path(names::MODEL), &config)?;
         metrics_file::write(&self.path(names::METRICS), &self.rows)?;
-        let weights = &network.parameters().recurrent;
+        let weights = &network.parameters()[RECURRENT];
         let report = Report {
             name: self.config.name.clone(),
             data: self.config.task.data_label(),

@@ -10,7 +10,7 @@ use crate::connectome::Connectome;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{InputSpec, Network, ParameterName, ReadoutSpec, Wiring};
+use crate::network::{InputSpec, Network, RECURRENT, ReadoutSpec, Wiring};
 use crate::train::{MemoryEstimate, TrainSettings, Trainer, check_shapes};
 
 impl RunConfig {
@@ -141,7 +141,7 @@ impl RunConfig {
 
     /// Bytes of the weights at the start, where a run keeps them.
     fn start_bytes(&self, wiring: &Wiring) -> u64 {
-        if keeps_start(self) { 4 * wiring.size(ParameterName::RecurrentWeights) as u64 } else { 0 }
+        if keeps_start(self) { 4 * wiring.size(RECURRENT) as u64 } else { 0 }
     }
 
     /// Channels of the input, and outputs, with what the configuration says of them.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{RunConfig, checkpoint};
 use crate::constraint::Guard;
 use crate::error::{Error, Result};
-use crate::network::{Network, ParameterName, Parameters};
+use crate::network::{Network, Parameters, RECURRENT};
 use crate::prune::{BlockCount, Pruning, prune};
 use crate::train::Moments;
 
@@ -54,12 +54,15 @@ impl Start {
             run => serde_json::from_value(run)
                 .map_err(|error| Error::content(path, format!("what its metadata say of moments: {error}")))?,
         };
-        let values = checkpoint::read_moments(&reader, beside.moments)?;
+        let values = checkpoint::read_moments(&reader, network.wiring(), beside.moments)?;
         for moments in &values {
-            for name in ParameterName::ALL {
-                let (values, size) = (moments.get(name), network.wiring().size(name));
+            for id in moments.ids() {
+                let (values, size) = (&moments[id], network.wiring().size(id));
                 if ![0, size].contains(&values.len()) || values.iter().any(|x| !x.is_finite()) {
-                    let problem = format!("the moments of `{}` are not {size} finite numbers", name.tensor());
+                    let problem = format!(
+                        "the moments of `{}` are not {size} finite numbers",
+                        network.wiring().parameter(id).name
+                    );
                     return Err(reader.error(problem));
                 }
             }
@@ -109,7 +112,8 @@ pub(super) fn write(
 ) -> Result<()> {
     let beside = Beside { updates, moments: moments.len(), pruned: pruned.into() };
     let beside = serde_json::to_value(beside).expect("numbers and words");
-    network.write(path, "daleian-model", config, beside, checkpoint::moment_tensors(moments))
+    let moments = checkpoint::moment_tensors(network.wiring(), moments);
+    network.write(path, "daleian-model", config, beside, moments)
 }
 
 /// The configuration with the start that the run in `folder` has of its own, and that start.
@@ -126,7 +130,7 @@ pub(super) fn own(
     let start = Start::read(own)?;
     if let Some(given) = config.start.as_ref().filter(|given| *given != own) {
         let mut other = Network::load(given)?;
-        if config.constraint.keeps_signs() && !config.frozen.contains(&ParameterName::RecurrentWeights) {
+        if config.constraint.keeps_signs() && !config.frozen.contains(&RECURRENT) {
             // as at the start of training
             Guard::new(config.constraint, other.wiring()).project(isa, &mut other);
         }

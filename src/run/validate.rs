@@ -3,7 +3,7 @@
 use super::RunConfig;
 use crate::bptt::LossName;
 use crate::error::{Error, Result};
-use crate::network::{ActivationName, InitWeights, ParameterName};
+use crate::network::{ActivationName, InitWeights, ParameterId};
 use crate::ranges::{above_zero, at_least_one, check, not_negative};
 
 /// TOML numbers are signed.
@@ -59,10 +59,10 @@ impl RunConfig {
         }
         for (k, name) in self.frozen.iter().enumerate() {
             if self.frozen[..k].contains(name) {
-                return Err(Error::setting("frozen", format!("`{}` stands there twice", name.tensor())));
+                return Err(Error::setting("frozen", format!("`{}` stands there twice", <&str>::from(*name))));
             }
         }
-        if ParameterName::ALL.iter().all(|name| self.frozen.contains(name)) {
+        if ParameterId::COMMON.iter().all(|name| self.frozen.contains(name)) {
             return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
         }
         match &self.connectome {

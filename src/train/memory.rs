@@ -7,7 +7,7 @@ use crate::bptt::{BpttMemory, Storage};
 use crate::constraint::Guard;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::network::{ParameterName, Wiring};
+use crate::network::{ParameterId, Wiring};
 use crate::optim::Optimizer;
 use crate::sparse::Pattern;
 
@@ -87,7 +87,7 @@ impl MemoryEstimate {
 
     fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: Storage) -> Self {
         let trainable = settings.trainable(wiring);
-        let bytes = |names: &[ParameterName]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
+        let bytes = |names: &[ParameterId]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
         let loss = settings.objective.loss;
@@ -98,7 +98,7 @@ impl MemoryEstimate {
                 + pattern(wiring.input())
                 + pattern(wiring.readout())
                 + Guard::bytes(settings.held_by(wiring), wiring),
-            parameters: bytes(&ParameterName::ALL) + others,
+            parameters: bytes(&wiring.parameter_ids().collect::<Vec<_>>()) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
             moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
             transposed: step.transposed,
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(memory.evaluation, (1 + 2) * 128 * 208 * 4 + 208 * 4 + 4 * 50 * 208 * 4);
         assert_eq!(memory.data, 2 * 7000 * 50 * 4);
         assert_eq!(memory.total, memory.parts().iter().map(|(_, bytes)| bytes).sum::<u64>());
-        config.frozen = vec![crate::network::ParameterName::RecurrentWeights];
+        config.frozen = vec![crate::network::RECURRENT];
         let frozen = config.memory().unwrap();
         assert_eq!([frozen.parameters, frozen.moments], [4 * parameters, 8 * (3 * 128 + 1)]);
         assert_eq!(frozen.synapses, memory.synapses - 16_384 / 4);

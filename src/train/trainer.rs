@@ -6,7 +6,7 @@ use crate::constraint::{Constraint, Guard};
 use crate::data::{Data, Targets, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{Network, ParameterName, Parameters, Wiring};
+use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
 use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
 
 /// How to train.
@@ -27,7 +27,7 @@ pub struct TrainSettings {
     /// The global norm that a gradient is scaled down to.
     pub clip_norm: Option<f64>,
     /// Parameters that keep their start.
-    pub frozen: Vec<ParameterName>,
+    pub frozen: Vec<ParameterId>,
     /// Bytes that training may take at its peak, counted as [`MemoryEstimate`] counts them: where keeping every state
     /// would take more, steps are computed twice. No result depends on it.
     pub memory_limit: Option<u64>,
@@ -51,18 +51,17 @@ impl TrainSettings {
     }
 
     /// The parameters of `wiring` that are trained: not frozen, there at all, and for b, switched on.
-    pub(crate) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterName> {
-        ParameterName::ALL
-            .into_iter()
-            .filter(|name| !self.frozen.contains(name))
-            .filter(|&name| name != ParameterName::RecurrentBias || wiring.cell().bias)
-            .filter(|&name| wiring.size(name) > 0)
+    pub(crate) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterId> {
+        wiring
+            .parameter_ids()
+            .filter(|id| !self.frozen.contains(id))
+            .filter(|&id| wiring.parameter(id).trainable && wiring.size(id) > 0)
             .collect()
     }
 
     /// What holds the recurrent weights of `wiring`: nothing where they are frozen.
     pub(crate) fn held_by(&self, wiring: &Wiring) -> Constraint {
-        let trained = self.trainable(wiring).contains(&ParameterName::RecurrentWeights);
+        let trained = self.trainable(wiring).contains(&RECURRENT);
         if trained { self.constraint } else { Constraint::None }
     }
 }
@@ -208,7 +207,7 @@ impl Trainer {
     pub fn fingerprint(&self) -> u32 {
         let mut sum = flate2::Crc::new();
         let mut add = |values: &[f32]| sum.update(bytemuck::cast_slice(values));
-        ParameterName::ALL.iter().for_each(|&name| add(self.network.parameters().get(name)));
+        self.network.parameters().ids().for_each(|id| add(&self.network.parameters()[id]));
         let mut labelled = flate2::Crc::new();
         for dataset in [self.data.train(), self.data.test()] {
             add(dataset.inputs());
@@ -251,8 +250,7 @@ impl Trainer {
     /// # Errors
     /// If they are not those of this optimizer and of the parameters that are trained.
     pub(crate) fn take_moments(&mut self, moments: Moments) -> Result<()> {
-        let sizes = |moments: &[Parameters]| moments.iter().map(Parameters::sizes).collect::<Vec<_>>();
-        if sizes(&moments.values) != sizes(self.optimizer.moments()) {
+        if !self.optimizer.has_moments_like(&moments.values) {
             let problem = "the moments in the file are of another optimizer or of other frozen parameters; without them \
                            they start at 0";
             return Err(Error::setting("keep-moments", problem));
@@ -318,10 +316,10 @@ impl Trainer {
     /// # Errors
     /// [`Error::Diverged`] with the first that is not.
     pub fn check_finite(&self) -> Result<()> {
-        for name in ParameterName::ALL {
-            let values = self.network.parameters().get(name);
+        for id in self.network.parameters().ids() {
+            let values = &self.network.parameters()[id];
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(self.diverged(name.tensor(), f64::from(*value)));
+                return Err(self.diverged(self.network.wiring().parameter(id).name, f64::from(*value)));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! It shares no code with the library but the names of its settings, and has no backward pass: its gradients are
 //! central finite differences.
 
-use daleian::network::{ActivationName, Network, ParameterName};
+use daleian::network::{ActivationName, BIAS, INPUT, Network, ParameterId, READOUT, READOUT_BIAS, RECURRENT};
 
 /// A network as dense f64 matrices.
 #[derive(Clone)]
@@ -52,22 +52,22 @@ impl Dense {
     pub fn of(network: &Network) -> Self {
         let wiring = network.wiring();
         let parameters = network.parameters();
-        let matrix = |name: ParameterName, pattern: &daleian::sparse::Pattern| {
+        let matrix = |name: ParameterId, pattern: &daleian::sparse::Pattern| {
             let mut dense = vec![vec![0.0; pattern.cols()]; pattern.rows()];
             for (row, dense) in dense.iter_mut().enumerate() {
                 for entry in pattern.entries(row) {
-                    dense[pattern.indices()[entry] as usize] = f64::from(parameters.get(name)[entry]);
+                    dense[pattern.indices()[entry] as usize] = f64::from(parameters[name][entry]);
                 }
             }
             dense
         };
-        let vector = |name| parameters.get(name).iter().map(|&x| f64::from(x)).collect();
+        let vector = |name| parameters[name].iter().map(|&x| f64::from(x)).collect();
         Self {
-            w: matrix(ParameterName::RecurrentWeights, wiring.recurrent()),
-            b: vector(ParameterName::RecurrentBias),
-            u: matrix(ParameterName::InputWeights, wiring.input()),
-            v: matrix(ParameterName::ReadoutWeights, wiring.readout()),
-            c: vector(ParameterName::ReadoutBias),
+            w: matrix(RECURRENT, wiring.recurrent()),
+            b: vector(BIAS),
+            u: matrix(INPUT, wiring.input()),
+            v: matrix(READOUT, wiring.readout()),
+            c: vector(READOUT_BIAS),
             activation: wiring.cell().activation,
             rectified: wiring.cell().rectified,
             readout_activation: wiring.specs().1.activation,
@@ -111,18 +111,19 @@ impl Dense {
             + problem.l2_rates * rates / (problem.inputs.len() * steps * n) as f64
     }
 
-    fn at(&mut self, name: ParameterName, row: usize, col: usize) -> &mut f64 {
+    fn at(&mut self, name: ParameterId, row: usize, col: usize) -> &mut f64 {
         match name {
-            ParameterName::RecurrentWeights => &mut self.w[row][col],
-            ParameterName::RecurrentBias => &mut self.b[row],
-            ParameterName::InputWeights => &mut self.u[row][col],
-            ParameterName::ReadoutWeights => &mut self.v[row][col],
-            ParameterName::ReadoutBias => &mut self.c[row],
+            RECURRENT => &mut self.w[row][col],
+            BIAS => &mut self.b[row],
+            INPUT => &mut self.u[row][col],
+            READOUT => &mut self.v[row][col],
+            READOUT_BIAS => &mut self.c[row],
+            _ => panic!("one of the five parameters that every network has"),
         }
     }
 
     /// dL/d(parameter at row, col) by a central difference; the step is small, so that few samples meet a kink of relu.
-    pub fn difference(&self, problem: &Problem, name: ParameterName, row: usize, col: usize) -> f64 {
+    pub fn difference(&self, problem: &Problem, name: ParameterId, row: usize, col: usize) -> f64 {
         let h = 1e-6;
         let shifted = |by: f64| {
             let mut other = self.clone();

@@ -5,7 +5,8 @@ use daleian::bptt::{Bptt, Layout, LossName, Objective};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, RuleName, Sign};
 use daleian::data::{Dataset, Targets};
 use daleian::network::{
-    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
+    ActivationName, BIAS, Blocks, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT,
+    READOUT_BIAS, RECURRENT, ReadoutSpec,
 };
 use daleian::random::{Purpose, stream};
 use daleian::train::fill;
@@ -125,7 +126,7 @@ fn ours(
     data: &Dataset,
     problem: &Problem,
     isa: Isa,
-    trainable: &[ParameterName],
+    trainable: &[ParameterId],
 ) -> (f64, Parameters) {
     let mut bptt = Bptt::new(network, isa, case.loss, case.samples, case.steps, trainable);
     let mut gradients = bptt.gradients(network);
@@ -144,10 +145,10 @@ fn every_gradient_agrees_with_finite_differences() {
         let dense = Dense::of(&network);
         let objective = dense.objective(&problem);
         for isa in Isa::available() {
-            let (got, gradients) = ours(case, &network, &data, &problem, isa, &ParameterName::ALL);
+            let (got, gradients) = ours(case, &network, &data, &problem, isa, &ParameterId::COMMON);
             assert!((got - objective).abs() <= 1e-5 * objective, "{case:?} on {isa}: {got} is not {objective}");
-            for name in ParameterName::ALL {
-                let error = relative_error(&network, &dense, &problem, name, gradients.get(name));
+            for name in ParameterId::COMMON {
+                let error = relative_error(&network, &dense, &problem, name, &gradients[name]);
                 assert!(error <= 1e-4, "{name:?} is off by {error:e} on {isa} in {case:?}");
             }
         }
@@ -157,28 +158,27 @@ fn every_gradient_agrees_with_finite_differences() {
 /// Leaving parameters out saves their work and changes no bit of the others.
 #[test]
 fn what_is_frozen_does_not_show_in_the_other_gradients() {
-    use ParameterName::{InputWeights, ReadoutBias, ReadoutWeights, RecurrentBias, RecurrentWeights};
-    let subsets: [&[ParameterName]; 7] = [
-        &[RecurrentWeights],
-        &[InputWeights],
-        &[RecurrentBias],
-        &[ReadoutWeights, ReadoutBias],
-        &[ReadoutBias],
-        &[RecurrentWeights, ReadoutWeights],
-        &[RecurrentWeights, RecurrentBias, InputWeights],
+    let subsets: [&[ParameterId]; 7] = [
+        &[RECURRENT],
+        &[INPUT],
+        &[BIAS],
+        &[READOUT, READOUT_BIAS],
+        &[READOUT_BIAS],
+        &[RECURRENT, READOUT],
+        &[RECURRENT, BIAS, INPUT],
     ];
     let bits = |gradient: &[f32]| gradient.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
     for (seed, case) in (1..).zip(&CASES) {
         let network = network(case, seed);
         let (data, problem) = problem(case, seed);
         for isa in Isa::available() {
-            let (objective, full) = ours(case, &network, &data, &problem, isa, &ParameterName::ALL);
+            let (objective, full) = ours(case, &network, &data, &problem, isa, &ParameterId::COMMON);
             for trainable in subsets {
                 let (got, gradients) = ours(case, &network, &data, &problem, isa, trainable);
                 assert_eq!(got.to_bits(), objective.to_bits());
-                for name in ParameterName::ALL {
-                    let want = if trainable.contains(&name) { bits(full.get(name)) } else { Vec::new() };
-                    assert!(bits(gradients.get(name)) == want, "{name:?} of {trainable:?} on {isa} in {case:?}");
+                for name in ParameterId::COMMON {
+                    let want = if trainable.contains(&name) { bits(&full[name]) } else { Vec::new() };
+                    assert!(bits(&gradients[name]) == want, "{name:?} of {trainable:?} on {isa} in {case:?}");
                 }
             }
         }
@@ -197,19 +197,19 @@ fn gradients_in_tiles_agree_with_finite_differences() {
         let (data, problem) = problem(&case, seed);
         let dense = Dense::of(&network);
         for isa in Isa::available() {
-            let (got, gradients) = ours(&case, &network, &data, &problem, isa, &ParameterName::ALL);
+            let (got, gradients) = ours(&case, &network, &data, &problem, isa, &ParameterId::COMMON);
             let objective = dense.objective(&problem);
             assert!((got - objective).abs() <= 1e-5 * objective, "{neurons} on {isa}: {got} is not {objective}");
-            for name in [ParameterName::RecurrentWeights, ParameterName::InputWeights, ParameterName::RecurrentBias] {
+            for name in [RECURRENT, INPUT, BIAS] {
                 let some = |k: usize, all: usize| k % (all / 8) == 3;
-                let error = relative_error_of(&network, &dense, &problem, name, gradients.get(name), some);
+                let error = relative_error_of(&network, &dense, &problem, name, &gradients[name], some);
                 assert!(error <= 1e-4, "{name:?} is off by {error:e} on {isa} with {neurons} neurons");
             }
         }
     }
 }
 
-fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterName, ours: &[f32]) -> f64 {
+fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterId, ours: &[f32]) -> f64 {
     relative_error_of(network, dense, problem, name, ours, |_, _| true)
 }
 
@@ -218,18 +218,18 @@ fn relative_error_of(
     network: &Network,
     dense: &Dense,
     problem: &Problem,
-    name: ParameterName,
+    name: ParameterId,
     ours: &[f32],
     some: impl Fn(usize, usize) -> bool,
 ) -> f64 {
     let wiring = network.wiring();
     let cells: Vec<(usize, usize)> = match name {
-        ParameterName::RecurrentBias => (0..wiring.neurons()).map(|i| (i, 0)).collect(),
-        ParameterName::ReadoutBias => (0..wiring.outputs()).map(|i| (i, 0)).collect(),
+        BIAS => (0..wiring.neurons()).map(|i| (i, 0)).collect(),
+        READOUT_BIAS => (0..wiring.outputs()).map(|i| (i, 0)).collect(),
         _ => {
             let pattern = match name {
-                ParameterName::RecurrentWeights => wiring.recurrent(),
-                ParameterName::InputWeights => wiring.input(),
+                RECURRENT => wiring.recurrent(),
+                INPUT => wiring.input(),
                 _ => wiring.readout(),
             };
             (0..pattern.rows()).flat_map(|row| pattern.row(row).iter().map(move |&col| (row, col as usize))).collect()

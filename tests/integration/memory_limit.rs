@@ -4,7 +4,7 @@ use daleian::bptt::{Bptt, Layout, LossName, Objective, Storage};
 use daleian::connectome::ConnectionSpec;
 use daleian::data::{Dataset, Targets};
 use daleian::network::{
-    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec,
+    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterId, Parameters, RECURRENT, ReadoutSpec,
 };
 use daleian::optim::OptimizerSpec;
 use daleian::random::{Purpose, stream};
@@ -27,7 +27,7 @@ struct Case {
     l2_rates: f64,
     samples: usize,
     steps: usize,
-    trainable: Vec<ParameterName>,
+    trainable: Vec<ParameterId>,
 }
 
 impl Case {
@@ -42,7 +42,7 @@ impl Case {
             l2_rates: 0.1,
             samples,
             steps,
-            trainable: ParameterName::ALL.to_vec(),
+            trainable: ParameterId::COMMON.to_vec(),
         }
     }
 
@@ -105,8 +105,8 @@ fn any_case() -> impl Strategy<Value = Case> {
     let activation = prop_oneof![Just(ActivationName::Tanh), Just(ActivationName::Sigmoid), Just(ActivationName::Relu)];
     let data = (1usize..200, 1usize..60, any::<bool>(), any::<bool>(), any::<bool>());
     let trainable = prop_oneof![
-        Just(ParameterName::ALL.to_vec()),
-        proptest::sample::subsequence(ParameterName::ALL.to_vec(), 1..5),
+        Just(ParameterId::COMMON.to_vec()),
+        proptest::sample::subsequence(ParameterId::COMMON.to_vec(), 1..5),
     ];
     (network, activation, data, trainable).prop_map(|(network, activation, data, trainable)| {
         let (sizes, rectified, bias, population) = network;
@@ -189,7 +189,7 @@ fn no_limit_shows_in_tiles() {
         let case = Case::new(sizes, 0.1, samples, 9);
         assert!(matches!(Layout::choose(case.network().wiring(), samples), Layout::Tiles { .. }));
         case.check(&storages(&case, &[0.9, 0.7]));
-        let recurrent_only = Case { trainable: vec![ParameterName::RecurrentWeights], ..case };
+        let recurrent_only = Case { trainable: vec![RECURRENT], ..case };
         recurrent_only.check(&storages(&recurrent_only, &[0.7]));
     }
 }

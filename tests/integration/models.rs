@@ -6,7 +6,10 @@ use std::path::Path;
 
 use daleian::Error;
 use daleian::connectome::{ConnectionSpec, PopulationSpec, Sign};
-use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterName, ReadoutSpec};
+use daleian::network::{
+    ActivationName, BIAS, Blocks, COMMON_NAMES, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, READOUT,
+    RECURRENT, ReadoutSpec,
+};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -60,9 +63,9 @@ proptest! {
         let mut network = Network::new(&connectome, CellSpec::default(), input, readout, &init, seed).unwrap();
         // -0.0 is saved as 0.0
         let value = if value == 0.0 { 0.0 } else { value };
-        network.parameter_mut(ParameterName::RecurrentBias)[0] = value;
-        network.parameter_mut(ParameterName::InputWeights)[0] = value;
-        network.parameter_mut(ParameterName::ReadoutWeights)[0] = value;
+        network.parameter_mut(BIAS)[0] = value;
+        network.parameter_mut(INPUT)[0] = value;
+        network.parameter_mut(READOUT)[0] = value;
         round_trip(&network, &Value::Null);
     }
 }
@@ -150,13 +153,13 @@ fn a_model_is_what_its_table_says() {
         assert_eq!(ints::<1>(&data("dale.sign")), [1, 1, 1, 1, 1, -1, -1, -1, 0, 0]);
         assert_eq!(ints::<8>(&data("population.start")), [0, 5, 8, 10]);
         let values = floats(&data("recurrent.values"));
-        assert_eq!(values, network.parameters().recurrent[..]);
+        assert_eq!(values, network.parameters()[RECURRENT][..]);
         assert!(values.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
 
         let (input, readout) = (floats(&data("input.weight")), floats(&data("readout.weight")));
         if blocks == Blocks::Dense {
-            assert_eq!(input, network.parameters().input[..]);
-            assert_eq!(readout, network.parameters().readout[..]);
+            assert_eq!(input, network.parameters()[INPUT][..]);
+            assert_eq!(readout, network.parameters()[READOUT][..]);
         } else {
             let population = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2];
             for (neuron, block) in population.into_iter().enumerate() {
@@ -443,13 +446,13 @@ fn no_negative_zero_is_saved() {
     let path = folder.path().join("model.safetensors");
     for blocks in [Blocks::Dense, Blocks::Population] {
         let mut network = model(blocks, 3);
-        for name in ParameterName::ALL {
+        for name in ParameterId::COMMON {
             network.parameter_mut(name)[0] = -0.0;
         }
         network.save(&path).unwrap();
-        for name in ParameterName::ALL {
-            let values = floats(&Parts::of(&path).tensors[name.tensor()].2);
-            assert_eq!(values[0].to_bits(), 0, "{}", name.tensor());
+        for name in ParameterId::COMMON {
+            let values = floats(&Parts::of(&path).tensors[COMMON_NAMES[name.index()]].2);
+            assert_eq!(values[0].to_bits(), 0, "{}", COMMON_NAMES[name.index()]);
         }
     }
 }

@@ -8,7 +8,8 @@ use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::constraint::{Constraint, Guard};
 use daleian::data::{Data, Dataset, Targets};
 use daleian::network::{
-    ActivationName, CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec, State,
+    ActivationName, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS,
+    RECURRENT, ReadoutSpec, State,
 };
 use daleian::optim::{OptimizerSpec, ScheduleSpec};
 use daleian::sparse::Pattern;
@@ -25,7 +26,7 @@ fn settings(constraint: Constraint, optimizer: OptimizerSpec, batch: usize) -> T
 fn assert_lawful(network: &Network) {
     let signs = network.wiring().signs();
     let pattern = network.wiring().recurrent();
-    for (&pre, &w) in pattern.indices().iter().zip(&*network.parameters().recurrent) {
+    for (&pre, &w) in pattern.indices().iter().zip(&*network.parameters()[RECURRENT]) {
         let sign = f32::from(signs[pre as usize]);
         assert!(sign * w >= 0.0, "{w} from a neuron of sign {sign}");
         assert!(w.to_bits() != (-0.0f32).to_bits(), "-0.0 from a neuron of sign {sign}");
@@ -62,12 +63,12 @@ proptest! {
             let after = trainer.network().wiring();
             prop_assert!(Arc::ptr_eq(before.recurrent(), after.recurrent()));
             prop_assert!(after.recurrent() == connectome.pattern());
-            prop_assert_eq!(trainer.network().parameters().recurrent.len(), connectome.pattern().nnz());
+            prop_assert_eq!(trainer.network().parameters()[RECURRENT].len(), connectome.pattern().nnz());
         }
     }
 
     #[test]
-    fn frozen_parameters_keep_every_bit(frozen in proptest::sample::subsequence(&ParameterName::ALL[..], 1..5), seed: u64) {
+    fn frozen_parameters_keep_every_bit(frozen in proptest::sample::subsequence(&ParameterId::COMMON[..], 1..5), seed: u64) {
         let connectome = connectome([5, 4, 3], ConnectionSpec::probability(0.5), seed);
         let start = network(&connectome, 1, 1, seed);
         let before = bits(start.parameters());
@@ -80,10 +81,10 @@ proptest! {
         let mut trainer = Trainer::new(start, flip_flop(4, 20, 3), settings, isa()).unwrap();
         trainer.epoch().unwrap();
         let after = bits(trainer.network().parameters());
-        for (k, name) in ParameterName::ALL.into_iter().enumerate() {
+        for (k, name) in ParameterId::COMMON.into_iter().enumerate() {
             prop_assert_eq!(before[k] == after[k], frozen.contains(&name), "{:?}", name);
             for moments in trainer.optimizer().moments() {
-                prop_assert_eq!(moments.get(name).is_empty(), frozen.contains(&name), "moments of {:?}", name);
+                prop_assert_eq!(moments[name].is_empty(), frozen.contains(&name), "moments of {:?}", name);
             }
         }
     }
@@ -96,7 +97,7 @@ fn five(weights: &[f32]) -> Network {
     let populations = populations.map(|(name, size, s)| PopulationSpec::new(name, size, sign(s)));
     let connectome = Connectome::new(&populations, Pattern::dense(5, 5), None).unwrap();
     let mut network = network(&connectome, 1, 1, 1);
-    network.parameter_mut(ParameterName::RecurrentWeights).copy_from_slice(weights);
+    network.parameter_mut(RECURRENT).copy_from_slice(weights);
     network
 }
 
@@ -129,7 +130,7 @@ fn dale_by_hand() {
         0.0, 0.0, -0.5, -0.5, -0.5,
     ];
     let network = projected(Constraint::Dale);
-    assert_eq!(network.parameters().recurrent[..], want);
+    assert_eq!(network.parameters()[RECURRENT][..], want);
     assert_lawful(&network);
 }
 
@@ -146,15 +147,15 @@ fn rectified_by_hand() {
         0.0, 0.0,  0.0,  0.0, -0.5,
     ];
     let network = projected(Constraint::Rectified);
-    assert_eq!(network.parameters().recurrent[..], want);
-    assert!(network.parameters().recurrent.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
+    assert_eq!(network.parameters()[RECURRENT][..], want);
+    assert!(network.parameters()[RECURRENT].iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
 }
 
 #[test]
 fn none_leaves_weights_alone() {
     let network = projected(Constraint::None);
-    assert_eq!(network.parameters().recurrent[..], BROKEN);
-    assert!(network.parameters().recurrent.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
+    assert_eq!(network.parameters()[RECURRENT][..], BROKEN);
+    assert!(network.parameters()[RECURRENT].iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
     assert_eq!(network.sign_violations(), 8, "two in each row but the third");
 }
 
@@ -171,7 +172,7 @@ fn sizes_by_hand() {
     ];
     for constraint in [Constraint::SignParametrised, Constraint::Exponentiated] {
         let network = projected(constraint);
-        assert_eq!(network.parameters().recurrent[..], want, "{constraint:?}");
+        assert_eq!(network.parameters()[RECURRENT][..], want, "{constraint:?}");
         assert_lawful(&network);
     }
 }
@@ -187,7 +188,7 @@ fn the_first_rectified_step_wipes_inhibitory_columns() {
     let mut trainer = Trainer::new(start.clone(), flip_flop(4, 20, 3), settings, isa()).unwrap();
     assert_eq!(bits(trainer.network().parameters()), bits(start.parameters()), "nothing happens before a step");
     trainer.step().unwrap();
-    let weights = start.parameters().recurrent.iter().zip(&*trainer.network().parameters().recurrent);
+    let weights = start.parameters()[RECURRENT].iter().zip(&*trainer.network().parameters()[RECURRENT]);
     for (&pre, (&before, &after)) in connectome.pattern().indices().iter().zip(weights) {
         match signs[pre as usize] {
             -1 => assert_eq!((before < 0.0, after), (true, 0.0)),
@@ -233,7 +234,7 @@ fn exponentiated_zeros_stay_and_a_factor_counts() {
         trainer.step().unwrap();
         let end = trainer.network().parameters();
         let mut sum = 0.0;
-        for (e, (before, after)) in start.recurrent.iter().zip(&*end.recurrent).enumerate() {
+        for (e, (before, after)) in start[RECURRENT].iter().zip(&*end[RECURRENT]).enumerate() {
             // the last column has no sign and takes the step as it is
             assert!(*before != 0.0 || e % 5 == 4 || *after == 0.0, "entry {e} became {after}");
             if *before != 0.0 && e % 5 != 4 {
@@ -293,12 +294,8 @@ fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
     let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false };
     let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
     let mut start = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
-    let values: [(ParameterName, &[f32]); 4] = [
-        (ParameterName::RecurrentWeights, &[0.0]),
-        (ParameterName::InputWeights, &[1.0, 0.0]),
-        (ParameterName::ReadoutWeights, &[0.0, 1.0]),
-        (ParameterName::ReadoutBias, &[0.0]),
-    ];
+    let values: [(ParameterId, &[f32]); 4] =
+        [(RECURRENT, &[0.0]), (INPUT, &[1.0, 0.0]), (READOUT, &[0.0, 1.0]), (READOUT_BIAS, &[0.0])];
     for (name, values) in values {
         start.parameter_mut(name).copy_from_slice(values);
     }
@@ -307,7 +304,7 @@ fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
         let targets = Targets::Series { values: vec![9.0, target], outputs: 1, mask: Some(vec![0.0, 1.0]) };
         let data = Dataset::new(vec![1.0, 0.0], [1, 2, 1], targets).unwrap();
         let settings = TrainSettings {
-            frozen: ParameterName::ALL[1..].to_vec(),
+            frozen: ParameterId::COMMON[1..].to_vec(),
             ..settings(Constraint::Dale, OptimizerSpec::sgd(0.25, 0.0), 1)
         };
         let data = Data::new(data.clone(), data).unwrap();
@@ -315,7 +312,7 @@ fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
         for _ in 0..steps {
             trainer.step().unwrap();
         }
-        trainer.network().parameters().recurrent[0]
+        trainer.network().parameters()[RECURRENT][0]
     };
     // w <- w - 0.25 · 2 (w - 1): half the way at each step
     assert_eq!([1, 2, 3].map(|steps| weight_after(1.0, steps)), [0.5, 0.75, 0.875]);
@@ -336,7 +333,7 @@ fn pick(data: &Dataset, samples: &[usize]) -> Dataset {
 fn gradient(network: &Network, data: &Dataset, samples: &[usize], room: usize, isa: Isa) -> (f64, Parameters) {
     let data = pick(data, samples);
     let objective = Objective { loss: LossName::Mse, l2_weights: 0.01, l2_rates: 0.1 };
-    let mut bptt = Bptt::new(network, isa, LossName::Mse, room, data.steps(), &ParameterName::ALL);
+    let mut bptt = Bptt::new(network, isa, LossName::Mse, room, data.steps(), &ParameterId::COMMON);
     let mut gradients = bptt.gradients(network);
     // once with other samples in every lane, so that padding holds what they left
     let all: Vec<u32> = (0..room).map(|k| (k % data.samples()) as u32).collect();
@@ -372,9 +369,9 @@ fn lanes_tiles_and_padding_do_not_show() {
             let (got, others) = gradient(&network, data, &samples, room, isa);
             let what = format!("{} samples in room for {room} on {isa}", samples.len());
             assert!((got - want).abs() <= 1e-6 * want, "{what}: {got} is not {want}");
-            for name in ParameterName::ALL {
-                let size = gradients.get(name).iter().fold(0.0f32, |size, g| size.max(g.abs()));
-                for (a, b) in gradients.get(name).iter().zip(&**others.get(name)) {
+            for name in ParameterId::COMMON {
+                let size = gradients[name].iter().fold(0.0f32, |size, g| size.max(g.abs()));
+                for (a, b) in gradients[name].iter().zip(&*others[name]) {
                     assert!((a - b).abs() <= 1e-5 * size, "{what}: {name:?} {b} is not {a}");
                 }
             }

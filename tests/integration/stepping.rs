@@ -3,7 +3,10 @@
 use daleian::Isa;
 use daleian::bptt::LossName;
 use daleian::connectome::ConnectionSpec;
-use daleian::network::{ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, OneLane, ReadoutSpec};
+use daleian::network::{
+    ActivationName, BIAS, Blocks, CellSpec, INPUT, InitSpec, InputSpec, Network, OneLane, READOUT, READOUT_BIAS,
+    RECURRENT, ReadoutSpec,
+};
 use daleian::train::Evaluation;
 
 use crate::support::{connectome, flip_flop, isa, network};
@@ -97,10 +100,10 @@ fn one_lane_by_plain_loops() {
         let mut rates = vec![0.0; wiring.neurons()];
         activate(&mut rates, share);
         let product = |row: usize| {
-            let b = f64::from(parameters.bias[row]);
+            let b = f64::from(parameters[BIAS][row]);
             let mut sums = (b, b.abs(), 1);
             for (pattern, values, x) in
-                [(wiring.recurrent(), &parameters.recurrent, &rates[..]), (wiring.input(), &parameters.input, &x[..])]
+                [(wiring.recurrent(), &parameters[RECURRENT], &rates[..]), (wiring.input(), &parameters[INPUT], &x[..])]
             {
                 for entry in pattern.entries(row) {
                     let term = f64::from(values[entry]) * f64::from(x[pattern.indices()[entry] as usize]);
@@ -261,13 +264,10 @@ fn one_lane_says_its_memory() {
 #[test]
 fn two_steps_by_hand() {
     use daleian::connectome::{Connectome, PopulationSpec, Sign};
-    use daleian::network::ParameterName::*;
     let population = [PopulationSpec::new("exc", 1, Sign::Excitatory)];
     let connectome = Connectome::from_edges(&population, &[0], &[0], Some(&[0.5])).unwrap();
     let mut network = network(&connectome, 1, 1, 1);
-    for (name, value) in
-        [(RecurrentWeights, 0.5), (RecurrentBias, 0.1), (InputWeights, 2.0), (ReadoutWeights, 3.0), (ReadoutBias, -1.0)]
-    {
+    for (name, value) in [(RECURRENT, 0.5), (BIAS, 0.1), (INPUT, 2.0), (READOUT, 3.0), (READOUT_BIAS, -1.0)] {
         network.parameter_mut(name).fill(value);
     }
     let (stepper, mut state) = (network.stepper(isa()), network.state(1));

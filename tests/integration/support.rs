@@ -3,7 +3,7 @@
 use daleian::Isa;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::data::Data;
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterName, Parameters, ReadoutSpec};
+use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterId, Parameters, ReadoutSpec};
 use daleian::task::{FlipFlop, Task};
 
 /// The instruction set that the tests run with.
@@ -30,7 +30,7 @@ pub fn flip_flop(steps: usize, train_samples: usize, test_samples: usize) -> Dat
     FlipFlop { channels: 1, steps, probability: 0.2, train_samples, test_samples }.generate(7).unwrap()
 }
 
-/// The bits of every parameter, in the order of [`ParameterName::ALL`].
+/// The bits of every parameter, in the order of [`ParameterId::COMMON`].
 pub fn bits(parameters: &Parameters) -> Vec<Vec<u32>> {
-    ParameterName::ALL.map(|name| parameters.get(name).iter().map(|x| x.to_bits()).collect()).into()
+    ParameterId::COMMON.map(|name| parameters[name].iter().map(|x| x.to_bits()).collect()).into()
 }

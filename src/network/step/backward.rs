@@ -3,7 +3,7 @@
 use daleian_kernels::{self as kernels, Adjoint, Aligned, Isa, Operand, Product};
 
 use super::{Rows, Step};
-use crate::network::{Parameters, Wiring};
+use crate::network::{Parameters, READOUT, RECURRENT, Wiring};
 use crate::sparse::{Pattern, Tiles, Transposed};
 
 /// Which way W is multiplied.
@@ -75,14 +75,14 @@ impl Backward {
     /// Takes over the values of `parameters`; to be called whenever they changed. Where the directions take turns, those
     /// of W are taken over by [`turn`](Self::turn).
     pub fn refresh(&mut self, wiring: &Wiring, parameters: &Parameters) {
-        self.readout.carry(&parameters.readout, &mut self.readout_values);
+        self.readout.carry(&parameters[READOUT], &mut self.readout_values);
         match &mut self.recurrent {
-            Recurrent::Rows { transposed, values } => transposed.carry(&parameters.recurrent, values),
+            Recurrent::Rows { transposed, values } => transposed.carry(&parameters[RECURRENT], values),
             Recurrent::Tiles(both) if both.takes_turns() => {}
             Recurrent::Tiles(both) => {
                 let BothWays { forward, backward, values, backward_values, scratch } = &mut **both;
-                forward.carry(&parameters.recurrent, values);
-                backward.carry_transposed(wiring.recurrent(), &parameters.recurrent, backward_values, scratch);
+                forward.carry(&parameters[RECURRENT], values);
+                backward.carry_transposed(wiring.recurrent(), &parameters[RECURRENT], backward_values, scratch);
             }
         }
     }
@@ -90,7 +90,7 @@ impl Backward {
     /// Takes over what the forward product alone needs of `parameters`.
     pub fn forward_alone(&mut self, parameters: &Parameters) {
         if let Recurrent::Tiles(both) = &mut self.recurrent {
-            both.forward.carry(&parameters.recurrent, &mut both.values);
+            both.forward.carry(&parameters[RECURRENT], &mut both.values);
         }
     }
 
@@ -104,7 +104,7 @@ impl Backward {
             Direction::Forward => self.forward_alone(parameters),
             Direction::Backward => {
                 let BothWays { backward, values, scratch, .. } = &mut **both;
-                backward.carry_transposed(wiring.recurrent(), &parameters.recurrent, values, scratch);
+                backward.carry_transposed(wiring.recurrent(), &parameters[RECURRENT], values, scratch);
             }
         }
     }

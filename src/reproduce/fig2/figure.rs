@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::figure::panels::{
     Content, Curves, Dots, Histograms, Key, Line, Maps, Mark, Outline, Panel, PanelFigure, PanelRow, Strip, Tint,
 };
-use crate::network::Network;
+use crate::network::{Network, RECURRENT};
 use crate::run::Method;
 
 /// Cells along each side of a weight map.
@@ -140,11 +140,11 @@ fn weights(groups: &[Group]) -> Result<(NamedMaps, Vec<Weights>)> {
             networks.push((group, seed, network));
         }
     }
-    let limit = networks.iter().map(|(_, _, network)| usual(&network.parameters().recurrent)).fold(0.0, f64::max);
+    let limit = networks.iter().map(|(_, _, network)| usual(&network.parameters()[RECURRENT])).fold(0.0, f64::max);
     let limit = if limit > 0.0 { limit } else { 1.0 };
     let maps = networks.iter().map(|(group, _, network)| (group.method.name().into(), grid(network))).collect();
     let weights = networks.iter().map(|(group, seed, network)| {
-        let values = &network.parameters().recurrent;
+        let values = &network.parameters()[RECURRENT];
         let mut histogram = Histogram::new(-limit, limit, BINS);
         values.iter().filter(|&&w| w != 0.0).for_each(|&w| histogram.add(f64::from(w).clamp(-limit, limit)));
         let silent = values.iter().filter(|&&w| w == 0.0).count();
@@ -170,7 +170,7 @@ pub(super) fn grid(network: &Network) -> crate::analysis::BlockGrid {
         .iter()
         .map(|p| PopulationView { name: &p.name, start: p.neurons.start, end: p.neurons.end, sign: i8::from(p.sign) })
         .collect();
-    block_grid(wiring.recurrent(), &network.parameters().recurrent, &populations, CELLS)
+    block_grid(wiring.recurrent(), &network.parameters()[RECURRENT], &populations, CELLS)
 }
 
 #[cfg(test)]

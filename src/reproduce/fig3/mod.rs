@@ -20,7 +20,7 @@ use crate::analysis::tree_overlap::{TheoryRow, sparsities, theory};
 use crate::analysis::{Histogram, largest_magnitude};
 use crate::error::{Error, Result};
 use crate::figure::panels::panels;
-use crate::network::Network;
+use crate::network::{Network, RECURRENT};
 use crate::prune::{PruneMethod, PruneTarget, Pruning, keep_probabilities, prune};
 use crate::run::{Method, RunConfig, names};
 use crate::train::Evaluation;
@@ -240,7 +240,7 @@ fn test(job: &Job, isa: Isa) -> Result<Tested> {
         let pruning = Pruning { method, target: PruneTarget::Whole(density), redistribute: true };
         Ok(prune(&network, &pruning, job.config.seed)?.network)
     };
-    let limit = f64::from(largest_magnitude(&network.parameters().recurrent)).max(f64::MIN_POSITIVE);
+    let limit = f64::from(largest_magnitude(&network.parameters()[RECURRENT])).max(f64::MIN_POSITIVE);
     let (mut errors, mut surviving) = (Vec::new(), Vec::new());
     for method in PruneMethod::ALL {
         let error = |&density: &f64| -> Result<f64> {
@@ -250,7 +250,7 @@ fn test(job: &Job, isa: Isa) -> Result<Tested> {
         };
         errors.push(paper::probabilities().iter().map(error).collect::<Result<_>>()?);
         let mut histogram = Histogram::new(-limit, limit, BINS);
-        left(method, 1.0 - SURVIVING)?.parameters().recurrent.iter().for_each(|&w| histogram.add(f64::from(w)));
+        left(method, 1.0 - SURVIVING)?.parameters()[RECURRENT].iter().for_each(|&w| histogram.add(f64::from(w)));
         surviving.push(histogram);
     }
     Ok(Tested { seed: job.config.seed, errors, surviving })

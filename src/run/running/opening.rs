@@ -7,7 +7,7 @@ use super::{History, Run, keeps_start, make_folder, names};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
 use crate::files::remove_stale;
-use crate::network::Network;
+use crate::network::{Network, RECURRENT};
 use crate::run::difference::difference;
 use crate::run::{Resources, RunConfig, Start, checkpoint, neurons, start};
 use crate::train::{MemoryEstimate, Position, Trainer};
@@ -178,7 +178,7 @@ impl Run {
 
     fn with(config: RunConfig, folder: &Path, trainer: Trainer) -> Self {
         Self {
-            start: keeps_start(&config).then(|| trainer.network().parameters().recurrent.clone()),
+            start: keeps_start(&config).then(|| trainer.network().parameters()[RECURRENT].clone()),
             folder: folder.into(),
             history: History {
                 inputs: trainer.fingerprint(),
