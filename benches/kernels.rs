@@ -66,6 +66,7 @@ fn kernels(criterion: &mut Criterion) {
                 lanes,
                 recurrent,
                 readout: None,
+                by_rates: None,
                 rate_decay: None,
                 activation,
                 rectified: false,

@@ -1,4 +1,4 @@
-//! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r))`: one time step backward of a range of neurons, fused.
+//! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + by_rates + κ r))`: one time step backward of a range of neurons, fused.
 
 use std::ops::Range;
 
@@ -18,6 +18,8 @@ pub struct Adjoint<'a> {
     pub recurrent: Product<'a>,
     /// Vᵀ and the derivative by the readout's sum, `[n_out, lanes]`; `None` where that is zero.
     pub readout: Option<Operand<'a>>,
+    /// The derivative by the rates of something outside, `[rows.len(), lanes]`; `None` where that is zero.
+    pub by_rates: Option<&'a [f32]>,
     /// κ, `[lanes]`: the penalty on rates adds κ r to the derivative by r; 0 in lanes of padding.
     pub rate_decay: Option<&'a [f32]>,
     /// phi.
@@ -26,7 +28,7 @@ pub struct Adjoint<'a> {
     pub rectified: bool,
 }
 
-/// `δ[j] = phi'(a[j]) (Σ_o V[o,j] dy[o] + rho'(a[j]) (Σ_i W[i,j] δ'[i] + κ r[j]))` for j in `rows`, every lane.
+/// `δ[j] = phi'(a[j]) (Σ_o V[o,j] dy[o] + rho'(a[j]) (Σ_i W[i,j] δ'[i] + by_rates[j] + κ r[j]))` for j in `rows`, every lane.
 ///
 /// `states` and `delta` are `[rows.len(), lanes]`. `states` comes in as activations a and goes out as rates
 /// r = rho(a), which is what the gradient of W at the step after needs: states are stored once. phi' is a function
@@ -41,6 +43,7 @@ pub fn adjoint(isa: Isa, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) 
         operand.check(call.rows, call.lanes);
     }
     assert!(call.rate_decay.is_none_or(|decay| decay.len() == call.lanes), "rate decay is [lanes]");
+    assert!(call.by_rates.is_none_or(|by| Some(by.len()) == size), "derivatives by rates are [rows, lanes]");
     assert_eq!(Some(states.len()), size, "states are [rows, lanes]");
     assert_eq!(Some(delta.len()), size, "delta is [rows, lanes]");
     with_groups!(call.lanes, G => {
@@ -112,7 +115,7 @@ impl<const G: usize> Several for Rows<'_, G> {
         let zero = s.splat(0.0);
         let mut acc = [zero; G];
         // SAFETY: `adjoint` checked the operands against `rows` and `lanes` = 16 G; states and δ hold
-        // rows.len() · 16 G elements, κ holds 16 G.
+        // rows.len() · 16 G elements, as do the derivatives by rates, κ holds 16 G.
         unsafe {
             let at = (row - call.rows.start) * G * WIDTH;
             let (states, delta) = (self.states.add(at), self.delta.add(at));
@@ -127,6 +130,9 @@ impl<const G: usize> Several for Rows<'_, G> {
             }
             for (g, acc) in acc.iter_mut().enumerate() {
                 let a = s.load(states.add(g * WIDTH));
+                if let Some(by_rates) = call.by_rates {
+                    *acc = s.add(*acc, s.load(by_rates.as_ptr().add(at + g * WIDTH)));
+                }
                 if let Some(decay) = call.rate_decay {
                     *acc = s.mul_add(s.load(decay.as_ptr().add(g * WIDTH)), a, *acc);
                 }

@@ -84,6 +84,7 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
         lanes,
         recurrent: Product::Of(Operand { pattern: transposed.pattern(), values: &transposed_weights, states: deltas }),
         readout: None,
+        by_rates: None,
         rate_decay: None,
         activation,
         rectified: false,

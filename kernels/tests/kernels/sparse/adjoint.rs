@@ -13,6 +13,7 @@ fn adjoint_agrees_with_f64() {
             let w = Sparse::new(&mut numbers, n, n, lanes, false);
             let v = Sparse::new(&mut numbers, n, outputs, lanes, false);
             let decay = numbers.fill(lanes, false);
+            let by_rates = numbers.fill(n * lanes, false);
             for (isa, activation) in on_each_set(Activation::ALL) {
                 for (rectified, whole) in [(false, true), (true, true), (true, false)] {
                     // activations that the activation can have
@@ -25,6 +26,7 @@ fn adjoint_agrees_with_f64() {
                         lanes,
                         recurrent: whole.then_some(w.operand()).into(),
                         readout: whole.then_some(v.operand()),
+                        by_rates: whole.then_some(&*by_rates),
                         rate_decay: Some(&decay),
                         activation,
                         rectified,
@@ -37,10 +39,11 @@ fn adjoint_agrees_with_f64() {
                             let (zw, sw, kw) = if whole { w.product(row, lane, lanes) } else { (0.0, 0.0, 0) };
                             let (zv, sv, kv) = if whole { v.product(row, lane, lanes) } else { (0.0, 0.0, 0) };
                             let kept = f64::from(u8::from(!rectified || x > 0.0));
+                            let by_rate = if whole { f64::from(by_rates[at]) } else { 0.0 };
                             let penalty = f64::from(decay[lane]) * x;
-                            let want = slope(activation, x) * (zv + kept * (zw + penalty));
-                            let size = sv + kept * (sw + penalty.abs());
-                            let bound = EPS * (kw + kv + 4) as f64 * size * 2.0;
+                            let want = slope(activation, x) * (zv + kept * (zw + by_rate + penalty));
+                            let size = sv + kept * (sw + by_rate.abs() + penalty.abs());
+                            let bound = EPS * (kw + kv + 5) as f64 * size * 2.0;
                             let what = format!("{activation:?} on {isa}, row {row}, lane {lane} of {lanes}");
                             close(delta[at], want, bound, &what);
                             let rate = if rectified { a[at].max(0.0) } else { a[at] };
@@ -69,6 +72,7 @@ fn tiny_deltas_are_zero() {
             lanes: 16,
             recurrent: Product::Zero,
             readout: Some(Operand { pattern: &pattern, values: &[1.0], states: &errors }),
+            by_rates: None,
             rate_decay: None,
             activation: Activation::Identity,
             rectified: false,

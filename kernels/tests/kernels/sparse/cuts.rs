@@ -43,7 +43,16 @@ fn few_columns_are_added_in_the_same_order() {
                 let mut a = Aligned::filled(range.len() * lanes, f32::NAN);
                 forward(isa, &call, &mut a, None);
                 let (rows, readout, rate_decay) = (&range, operand, None);
-                let call = Adjoint { rows, lanes, recurrent, readout, rate_decay, activation, rectified: true };
+                let call = Adjoint {
+                    rows,
+                    lanes,
+                    recurrent,
+                    readout,
+                    by_rates: None,
+                    rate_decay,
+                    activation,
+                    rectified: true,
+                };
                 let mut states: Aligned = activations[2 * lanes..].iter().copied().collect();
                 let mut delta = Aligned::filled(states.len(), f32::NAN);
                 adjoint(isa, &call, &mut states, &mut delta);
@@ -86,6 +95,7 @@ fn any_cut_of_the_rows_gives_the_same_bits() {
                         lanes,
                         recurrent,
                         readout: other,
+                        by_rates: None,
                         rate_decay: Some(&decay),
                         activation,
                         rectified: true,

@@ -95,6 +95,7 @@ fn nan_stays_in_its_lane_and_is_not_hidden() {
                 lanes: 32,
                 recurrent: Product::Zero,
                 readout: Some(Operand { pattern: &pattern, values: &[1.0; 4], states: &[0.5; 64] }),
+                by_rates: None,
                 rate_decay: None,
                 activation,
                 rectified: true,

@@ -42,7 +42,7 @@ fn call_adjoint(isa: Isa, sizes: &Sizes, as_readout: bool) {
     let (recurrent, readout) = if as_readout { (Product::Zero, operand) } else { (operand.into(), None) };
     let decay = vec![0.0; sizes.third];
     let (rows, lanes, rate_decay, activation) = (&sizes.rows, sizes.lanes, Some(&decay[..]), Activation::Tanh);
-    let call = Adjoint { rows, lanes, recurrent, readout, rate_decay, activation, rectified: true };
+    let call = Adjoint { rows, lanes, recurrent, readout, by_rates: None, rate_decay, activation, rectified: true };
     adjoint(isa, &call, &mut vec![0.0; sizes.first_out], &mut vec![0.0; sizes.second_out]);
 }
 
