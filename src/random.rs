@@ -33,6 +33,8 @@ pub enum Purpose {
     TaskParameters = 10,
     /// Weights of the theory of tree overlap, and what pruning keeps of them.
     TreeOverlap = 11,
+    /// Seeds of the training samples that a task draws anew for each epoch (index = epoch).
+    FreshSamples = 20,
 }
 
 /// The stream of `seed` for `purpose`; `index` tells streams of the same purpose apart (block, epoch).

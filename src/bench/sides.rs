@@ -18,7 +18,7 @@ use crate::network::{
 };
 use crate::optim::OptimizerSpec;
 use crate::random::{Purpose, stream};
-use crate::train::{TrainSettings, Trainer, fill};
+use crate::train::{TrainSettings, Trainer};
 
 /// The seed of everything that is drawn.
 const SEED: u64 = 1;
@@ -169,11 +169,13 @@ impl Sides {
     /// they are (norms). `None` without a dense side.
     pub fn compare_gradients(&mut self) -> Option<[(ParameterId, f64, f64); 5]> {
         let dense = self.dense.as_mut()?;
-        let (network, samples) = (self.sparse.network(), self.sparse.data().train());
+        let network = self.sparse.network();
         let mut bptt =
             Bptt::new(network, self.isa, LossName::Mse, self.cell.lanes, self.cell.steps, &ParameterId::COMMON);
         let mut gradients = bptt.gradients(network);
-        fill(&mut bptt, samples, &(0..self.cell.lanes as u32).collect::<Vec<_>>());
+        let samples: Vec<u32> = (0..self.cell.lanes as u32).collect();
+        self.sparse.load(&mut bptt, &samples).expect("arrays in memory");
+        let network = self.sparse.network();
         bptt.gradient(network, &Objective::from(LossName::Mse), &mut gradients);
         dense.gradient();
         let found = dense.gradients(network);

@@ -7,7 +7,8 @@ use daleian_kernels::{Aligned, Isa, MAX_LANES, Outer, lane_squares};
 
 use rayon::prelude::*;
 
-use super::loss::{Target, cross_entropy, squared_error};
+use super::loss::{Answers, Target, TargetKind, cross_entropy, squared_error, through_readout};
+use super::outside::{Beyond, Outside, to_lanes, to_samples};
 use super::plan::{Lanes, Plan};
 use super::workspace::{Workspace, part, part_mut};
 use crate::network::step::{Backward, Direction, Rows, Step};
@@ -23,14 +24,20 @@ pub struct LaneGroup {
     pub input: Aligned,
     /// What should have been answered.
     pub target: Target,
+    /// Steps that the sample of each lane has, `[lanes]`: what comes later counts for nothing.
+    pub lengths: Vec<u32>,
     /// y, after the loss its derivative by V a + c: `[steps, outputs, lanes]`.
     output: Aligned,
+    /// The first step at which that derivative is not 0.
+    derived_from: usize,
     training: bool,
     /// κ, `[lanes]`; empty without a penalty on rates.
     rate_decay: Aligned,
     /// This lane group's own gradient, where lane groups run apart.
     pub(super) gradients: Parameters,
     pub(super) totals: Totals,
+    /// What the backward pass gives beside the gradients.
+    pub(super) beyond: Beyond,
 }
 
 /// What a lane group adds up.
@@ -40,6 +47,10 @@ pub(super) struct Totals {
     pub loss: f64,
     /// Σ r².
     pub rates: f64,
+    /// Class labels that count.
+    pub asked: usize,
+    /// Those of them that were answered rightly.
+    pub correct: usize,
 }
 
 /// What every lane group of a step shares.
@@ -80,7 +91,7 @@ impl Hold<'_> {
 }
 
 /// What the objective multiplies its sums by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scales {
     /// 1 / N of the loss.
     pub loss: f32,
@@ -135,17 +146,26 @@ impl<'a> Context<'a> {
 const MOST_STEPS: usize = 4;
 
 impl LaneGroup {
-    pub(super) fn new(wiring: &Wiring, lanes: Lanes, steps: usize, target: Target, training: bool) -> Self {
+    pub(super) fn new(wiring: &Wiring, lanes: Lanes, steps: usize, targets: TargetKind, training: bool) -> Self {
         Self {
             lanes,
             input: Aligned::zeros(steps * wiring.channels() * lanes.stored),
-            target,
+            target: Target::new(targets, steps, wiring.outputs(), lanes.stored),
+            lengths: vec![steps as u32; lanes.stored],
+            derived_from: steps,
             output: Aligned::zeros(steps * wiring.outputs() * lanes.stored),
             training,
             rate_decay: Aligned::default(),
             gradients: Parameters::default(),
             totals: Totals::default(),
+            beyond: Beyond::default(),
         }
+    }
+
+    /// Samples of this lane group that end with step `t`.
+    fn ending(&self, t: usize) -> impl Iterator<Item = usize> {
+        let lengths = self.lengths[..self.lanes.used].iter().enumerate();
+        lengths.filter(move |&(_, &length)| length as usize == t + 1).map(|(lane, _)| lane)
     }
 
     /// y, `[steps, outputs, lanes]`, after a pass that did not go backward.
@@ -153,8 +173,9 @@ impl LaneGroup {
         &self.output
     }
 
-    /// The states and readouts of all steps, from rest. Of the states what the [`Plan`] says is kept.
-    pub(super) fn forward(&mut self, context: &Context, tiles: InTiles, workspace: &mut Workspace) {
+    /// The states and readouts of all steps, from rest. Of the states what the [`Plan`] says is kept. `rates` becomes
+    /// those of this lane group's samples, `[samples, steps, neurons]`, if it is not empty.
+    pub(super) fn forward(&mut self, context: &Context, tiles: InTiles, workspace: &mut Workspace, rates: &mut [f32]) {
         self.totals = Totals::default();
         if self.lanes.used == 0 {
             return;
@@ -165,6 +186,8 @@ impl LaneGroup {
         // where every state is kept, the readout waits: threads that share time steps need not wait for it each time
         let waits = segments.is_some_and(|segments| segments.count() == 1);
         let squares = &mut [0.0; MAX_LANES][..self.lanes.stored];
+        // Σ r² of each sample up to its end
+        let ended = &mut [0.0; MAX_LANES][..self.lanes.used];
         for t in 0..context.steps {
             let step = context.step(self.lanes.stored, tiles);
             let activations = workspace.forward(&step, segments, t, part(&self.input, t, inputs));
@@ -173,9 +196,13 @@ impl LaneGroup {
             }
             if context.scales.sum_rates {
                 lane_squares(context.isa, self.lanes.stored, wiring.rectified(), activations, squares);
+                self.ending(t).for_each(|lane| ended[lane] = squares[lane]);
+            }
+            if !rates.is_empty() {
+                to_samples(activations, self.lanes, [t, context.steps], rates, |a| step.rate(a));
             }
         }
-        self.totals.rates = squares[..self.lanes.used].iter().sum();
+        self.totals.rates = ended.iter().sum();
         if waits {
             let size = wiring.neurons() * self.lanes.stored;
             let step = context.step(self.lanes.stored, tiles);
@@ -191,14 +218,14 @@ impl LaneGroup {
 
     /// Adds up the loss of the outputs and, in training, turns them into derivatives by V a + c.
     pub(super) fn loss(&mut self, context: &Context, workspace: &mut Workspace) {
-        if self.lanes.used == 0 {
-            if let Target::Classes { correct, .. } = &mut self.target {
-                *correct = 0;
-            }
+        let Self { lanes: Lanes { used, stored, .. }, .. } = *self;
+        self.derived_from = context.steps;
+        if used == 0 {
             return;
         }
         let wiring = context.network.wiring();
-        let size = wiring.outputs() * self.lanes.stored;
+        let (scale, g) = (context.scales.loss, wiring.readout_activation());
+        let size = wiring.outputs() * stored;
         let (output, training) = (&mut self.output, self.training);
         let mut derive = |t: usize, loss: &mut dyn FnMut(&mut [f32])| {
             let y = part_mut(output, t, size);
@@ -210,29 +237,68 @@ impl LaneGroup {
             loss(scratch);
         };
         let mut sum = 0.0;
-        match &mut self.target {
+        let mut add = |found: Answers| {
+            sum += found.loss;
+            self.totals.asked += found.asked;
+            self.totals.correct += found.correct;
+        };
+        match &self.target {
             Target::Series { values, mask } => {
+                self.derived_from = 0;
                 for t in 0..context.steps {
                     let (values, mask) = (part(values, t, size), part(mask, t, size));
-                    derive(t, &mut |y| {
-                        sum += squared_error(y, values, mask, context.scales.loss, wiring.readout_activation());
-                    });
+                    derive(t, &mut |y| sum += squared_error(y, values, mask, scale, g));
                 }
             }
-            Target::Classes { labels, correct } => derive(context.steps - 1, &mut |y| {
-                let (labels, g) = (&labels[..self.lanes.used], wiring.readout_activation());
-                (sum, *correct) = cross_entropy(y, self.lanes.stored, labels, context.scales.loss, g);
-            }),
+            Target::Classes { labels } => {
+                let lengths = &self.lengths[..used];
+                self.derived_from = lengths.iter().min().map_or(0, |&length| length as usize - 1);
+                for t in self.derived_from..context.steps {
+                    let mut weights = [0.0; MAX_LANES];
+                    for (weight, &length) in weights.iter_mut().zip(lengths) {
+                        *weight = f32::from(u8::from(length as usize == t + 1));
+                    }
+                    derive(t, &mut |y| add(cross_entropy(y, stored, &labels[..used], &weights, scale, g)));
+                }
+            }
+            Target::StepClasses { labels, mask } => {
+                self.derived_from = 0;
+                for t in 0..context.steps {
+                    let (labels, mask) = (&labels[t * stored..][..used], part(mask, t, stored));
+                    derive(t, &mut |y| add(cross_entropy(y, stored, labels, mask, scale, g)));
+                }
+            }
+            Target::Missing => {}
         }
         self.totals.loss = sum;
     }
 
-    /// From the derivatives by the outputs to the gradients, which are added to `gradients`.
+    /// Turns the outputs into derivatives by V a + c, from those of a batch by y, `[samples, steps, outputs]`.
+    pub(super) fn derive(&mut self, context: &Context, by_outputs: &[f32]) {
+        let Lanes { first, used, stored } = self.lanes;
+        self.derived_from = 0;
+        let wiring = context.network.wiring();
+        let width = context.steps * wiring.outputs();
+        for (k, y) in self.output.chunks_exact_mut(stored).enumerate() {
+            let (present, absent) = y.split_at_mut(used);
+            through_readout(present, |lane| by_outputs[(first + lane) * width + k], wiring.readout_activation());
+            absent.fill(0.0);
+        }
+    }
+
+    /// The loss does not depend on the outputs.
+    pub(super) fn derive_nothing(&mut self, steps: usize) {
+        self.derived_from = steps;
+    }
+
+    /// From the derivatives by the outputs, and by the rates where `outside` has any, to the gradients, which are added
+    /// to `gradients`, and to what [`Beyond`] has room for.
     pub(super) fn backward(
         &mut self,
         context: &Context,
         mut hold: Hold,
         workspace: &mut Workspace,
+        outside: &Outside,
         gradients: &mut Parameters,
     ) {
         if self.lanes.used == 0 {
@@ -244,13 +310,15 @@ impl LaneGroup {
         let wiring = context.network.wiring();
         let size = wiring.neurons() * self.lanes.stored;
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
-        let every_step = matches!(self.target, Target::Series { .. });
-        let only_readout = gradients[RECURRENT].is_empty() && gradients[INPUT].is_empty() && gradients[BIAS].is_empty();
+        self.beyond = Beyond::new(outside, self, context.steps, wiring.neurons());
+        let only_readout = gradients[RECURRENT].is_empty()
+            && gradients[INPUT].is_empty()
+            && gradients[BIAS].is_empty()
+            && self.beyond.is_empty();
         if context.scales.rate_decay != 0.0 {
             self.rate_decay = Aligned::zeros(self.lanes.stored);
-            self.rate_decay[..self.lanes.used].fill(context.scales.rate_decay);
         }
-        let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
+        let mut by_rates = Aligned::zeros(if outside.by_rates.is_some() { size } else { 0 });
         let together = storage.together(self.lanes.stored);
         // slots of δ: those of one pass, and the one under way
         let slots = together + 1;
@@ -259,9 +327,8 @@ impl LaneGroup {
         // for the same reason as in the forward pass; δ, which it does not need, turns activations into rates
         let whole = segments.count() == 1;
         if whole {
-            let first = if every_step { 0 } else { context.steps - 1 };
             let step = context.step(lanes, None);
-            for t in (first..context.steps).rev() {
+            for t in (self.derived_from..context.steps).rev() {
                 let states = workspace.states.get(t, size);
                 step.add_readout_gradients(part(&self.output, t, outputs), states, gradients);
             }
@@ -269,7 +336,7 @@ impl LaneGroup {
         for k in (0..segments.count()).rev() {
             let segment = segments.range(k);
             if segment.end < context.steps {
-                if only_readout && !every_step {
+                if only_readout && segment.end <= self.derived_from {
                     break;
                 }
                 hold.turn(Direction::Forward, context.network);
@@ -284,7 +351,7 @@ impl LaneGroup {
                 let step = context.step(lanes, backward.tiles());
                 let rows = context.rows(context.plan.backward.as_ref(), backward.backward_tiles());
                 let last = t + 1 == context.steps;
-                let dy = (every_step || last).then(|| part(&self.output, t, outputs));
+                let dy = (t >= self.derived_from).then(|| part(&self.output, t, outputs));
                 let states = workspace.states.get_mut(t - segment.start, size);
                 if let Some(dy) = dy.filter(|_| !whole) {
                     step.add_readout_gradients(dy, states, gradients);
@@ -294,7 +361,22 @@ impl LaneGroup {
                 }
                 let (own, later) = workspace.delta.two(t % slots, (t + 1) % slots, size);
                 let later = (!last).then_some(later);
-                backward.adjoint(&step, rows, later, dy, decay, states, own);
+                if context.scales.rate_decay != 0.0 {
+                    // a sample that is over has no rates to be small
+                    for (decay, &length) in self.rate_decay.iter_mut().zip(&self.lengths[..self.lanes.used]) {
+                        *decay = if t < length as usize { context.scales.rate_decay } else { 0.0 };
+                    }
+                }
+                let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
+                let by_rates = outside.by_rates.map(|all| {
+                    to_lanes(all, self.lanes, [t, context.steps], &mut by_rates);
+                    &*by_rates
+                });
+                backward.adjoint(&step, rows, later, dy, by_rates, decay, states, own);
+                self.beyond.add_step(outside, &step, t, own);
+                if t == 0 && !self.beyond.initial.is_empty() {
+                    backward.by_rates_before(&step, own, &mut self.beyond.initial);
+                }
                 // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
                 if flushed - (t + 1) == together || t == 0 {
                     // those rates are of this segment, as it starts where a pass ends

@@ -1,7 +1,7 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
 use super::plan::{apart, groups_of};
-use super::{Layout, LossName, Storage};
+use super::{Layout, Storage, Target, TargetKind};
 use crate::error::{Error, Result};
 use crate::network::{ParameterId, Wiring};
 use crate::sparse::{Pattern, Transposed};
@@ -31,11 +31,18 @@ pub struct BpttMemory {
 impl BpttMemory {
     /// Of [`Bptt::new`](super::Bptt::new), or, without `trainable`, of
     /// [`Bptt::forward_only`](super::Bptt::forward_only), for `batch` samples of `steps` time steps.
-    pub fn new(wiring: &Wiring, loss: LossName, batch: usize, steps: usize, trainable: Option<&[ParameterId]>) -> Self {
+    pub fn new(
+        wiring: &Wiring,
+        targets: impl Into<TargetKind>,
+        batch: usize,
+        steps: usize,
+        trainable: Option<&[ParameterId]>,
+    ) -> Self {
+        let targets = targets.into();
         if let Some(trainable) = trainable {
-            return Self::with_storage(wiring, loss, batch, trainable, &Storage::whole(wiring, batch, steps));
+            return Self::with_storage(wiring, targets, batch, trainable, &Storage::whole(wiring, batch, steps));
         }
-        let mut out = Self { batch: samples(wiring, loss, batch, steps), ..Self::default() };
+        let mut out = Self { batch: samples(wiring, targets, batch, steps), ..Self::default() };
         for group in groups_of(wiring, batch) {
             let state = words(&[wiring.neurons(), group.stored]);
             out.states = out.states.saturating_add(state);
@@ -48,7 +55,7 @@ impl BpttMemory {
     /// Of [`Bptt::with_storage`](super::Bptt::with_storage) for `batch` samples.
     pub fn with_storage(
         wiring: &Wiring,
-        loss: LossName,
+        targets: impl Into<TargetKind>,
         batch: usize,
         trainable: &[ParameterId],
         storage: &Storage,
@@ -64,7 +71,7 @@ impl BpttMemory {
             gradients: words(&[if apart(wiring, groups) { groups } else { waiting(groups) }, sizes]),
             states: storage.states(wiring, batch),
             rates: storage.rates(wiring, batch),
-            batch: samples(wiring, loss, batch, storage.segments.steps()),
+            batch: samples(wiring, targets.into(), batch, storage.segments.steps()),
         }
     }
 
@@ -93,11 +100,11 @@ fn tiled(pattern: &Pattern, [width, blocks]: [usize; 2], turns: bool) -> u64 {
 }
 
 /// Bytes of inputs, outputs, targets and mask.
-fn samples(wiring: &Wiring, loss: LossName, batch: usize, steps: usize) -> u64 {
-    let series = if loss == LossName::Mse { 3 } else { 1 };
+fn samples(wiring: &Wiring, targets: TargetKind, batch: usize, steps: usize) -> u64 {
     let sizes = groups_of(wiring, batch).into_iter().map(|group| {
-        let input = words(&[steps, wiring.channels(), group.stored]);
-        input.saturating_add(words(&[series, steps, wiring.outputs(), group.stored]))
+        let channels = wiring.channels().saturating_add(wiring.outputs());
+        let target = Target::words(targets, [steps, wiring.outputs(), group.stored]).saturating_mul(WORD);
+        words(&[steps, channels, group.stored]).saturating_add(target)
     });
     sizes.fold(0, u64::saturating_add)
 }
@@ -114,7 +121,7 @@ fn words(sizes: &[usize]) -> u64 {
 /// # Errors
 /// [`Error::Setting`](crate::Error::Setting) with the key `batch` and what they need.
 pub fn check_memory(wiring: &Wiring, batch: usize, steps: usize, training: bool) -> Result<()> {
-    BpttMemory::new(wiring, LossName::Mse, batch, steps, training.then_some(&[])).check(wiring, batch, steps)
+    BpttMemory::new(wiring, TargetKind::Values, batch, steps, training.then_some(&[])).check(wiring, batch, steps)
 }
 
 impl BpttMemory {

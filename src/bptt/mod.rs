@@ -8,19 +8,21 @@ mod lane_group;
 mod layout;
 mod loss;
 mod memory;
+mod outside;
 mod plan;
 mod slots;
 mod storage;
 mod workspace;
 
-use daleian_kernels::{Aligned, Isa, add_assign, sum_parts, sum_squares};
+use daleian_kernels::{Isa, add_assign, sum_parts, sum_squares};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use lane_group::LaneGroup;
 pub use layout::Layout;
-pub use loss::Target;
+pub use loss::{Target, TargetKind};
 pub use memory::{BpttMemory, check_memory};
+pub use outside::{FurtherDerivatives, LossDerivatives};
 pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
 #[cfg(feature = "cli")]
 pub(crate) use slots::Slots;
@@ -31,7 +33,8 @@ use crate::network::step::{Backward, Direction};
 use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
 use crate::tree::{self, Fold};
 
-use lane_group::{Context, Hold, Scales};
+use lane_group::{Context, Hold, Scales, Totals};
+use outside::Outside;
 use workspace::Workspace;
 
 /// What is minimised.
@@ -40,7 +43,8 @@ use workspace::Workspace;
 pub enum LossName {
     /// Mean squared error over all samples, steps and outputs (where there is a mask: its weighted mean).
     Mse,
-    /// Cross-entropy of the last step's outputs against the class, averaged over samples.
+    /// Cross-entropy of the outputs against the class: of a sample's last step, averaged over samples; with a class for
+    /// each step, averaged over samples and steps (where there is a mask: its weighted mean).
     CrossEntropy,
 }
 
@@ -51,7 +55,7 @@ pub struct Objective {
     pub loss: LossName,
     /// `l2_weights / 2 · Σ w²` over the recurrent synapses is added. Its gradient `l2_weights · w` is included.
     pub l2_weights: f64,
-    /// `l2_rates · mean r²` over samples, steps and neurons is added.
+    /// `l2_rates · mean r²` over samples, their steps and neurons is added.
     pub l2_rates: f64,
 }
 
@@ -71,7 +75,10 @@ pub struct Outcome {
     pub loss: f64,
     /// What `loss` is the mean over: Σ m, or the number of samples.
     pub weight: f64,
-    /// For classes: samples whose largest output was the right one.
+    /// For classes: answers that were asked for. With one class per sample, one each; with a class for each step, one for
+    /// each step whose weight is above 0.
+    pub asked: usize,
+    /// For classes: answers asked for whose largest output was the right one.
     pub correct: usize,
 }
 
@@ -88,6 +95,8 @@ pub struct Bptt {
     /// Where gradients of lane groups that go one after the other wait to be added.
     spare: Vec<Parameters>,
     trainable: Vec<ParameterId>,
+    /// Whether every lane group has gone forward and none back since.
+    ready: bool,
 }
 
 impl Bptt {
@@ -99,13 +108,13 @@ impl Bptt {
     pub fn new(
         network: &Network,
         exec: impl Into<Exec>,
-        loss: LossName,
+        targets: impl Into<TargetKind>,
         batch: usize,
         steps: usize,
         trainable: &[ParameterId],
     ) -> Self {
         let storage = Storage::whole(network.wiring(), batch, steps);
-        Self::with_storage(network, exec, loss, batch, trainable, storage)
+        Self::with_storage(network, exec, targets, batch, trainable, storage)
     }
 
     /// As [`new`](Self::new), with less memory: `storage` is for such batches of this network.
@@ -115,7 +124,7 @@ impl Bptt {
     pub fn with_storage(
         network: &Network,
         exec: impl Into<Exec>,
-        loss: LossName,
+        targets: impl Into<TargetKind>,
         batch: usize,
         trainable: &[ParameterId],
         storage: Storage,
@@ -132,7 +141,7 @@ impl Bptt {
             }
         };
         let plan = Plan::new(wiring, backward.transposed(), Some(storage), batch);
-        let mut groups = groups(wiring, &plan, loss, steps, true);
+        let mut groups = groups(wiring, &plan, targets.into(), steps, true);
         let zeros = || Parameters::zeros(wiring, |name| trainable.contains(&name));
         let mut spare = Vec::new();
         if plan.apart {
@@ -141,21 +150,27 @@ impl Bptt {
             spare.resize_with(tree::waiting(groups.len()), zeros);
         }
         let (exec, backward, trainable) = (exec.into(), Some(backward), trainable.to_vec());
-        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable }
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false }
     }
 
     /// Memory to run batches forward only: states are not kept.
     ///
     /// # Panics
     /// If `batch` or `steps` is 0.
-    pub fn forward_only(network: &Network, exec: impl Into<Exec>, loss: LossName, batch: usize, steps: usize) -> Self {
+    pub fn forward_only(
+        network: &Network,
+        exec: impl Into<Exec>,
+        targets: impl Into<TargetKind>,
+        batch: usize,
+        steps: usize,
+    ) -> Self {
         let wiring = network.wiring();
         assert!(batch > 0 && steps > 0, "a batch of at least one sample and one step");
         let plan = Plan::new(wiring, None, None, batch);
-        let groups = groups(wiring, &plan, loss, steps, false);
+        let groups = groups(wiring, &plan, targets.into(), steps, false);
         let workspaces = plan.groups.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
         let (exec, backward, spare, trainable) = (exec.into(), None, Vec::new(), Vec::new());
-        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable }
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false }
     }
 
     /// The lane groups, to fill their inputs and targets and to read their outputs.
@@ -191,8 +206,10 @@ impl Bptt {
         Parameters::zeros(network.wiring(), |name| self.trainable.contains(&name))
     }
 
-    /// Runs the filled lane groups forward and reads the loss; outputs stay readable.
+    /// Runs the filled lane groups forward and reads the loss. Where this was made [forward only](Self::forward_only),
+    /// outputs stay readable.
     pub fn evaluate(&mut self, network: &Network, objective: &Objective) -> Outcome {
+        self.ready = false;
         let weight = self.weight();
         let (isa, steps) = (self.exec.isa(), self.steps);
         let scales = self.scales(network, objective, weight);
@@ -202,7 +219,7 @@ impl Bptt {
         let context = Context::new(network, isa, &self.plan, steps, scales);
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
         context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
-            group.forward(&context, in_tiles, workspace);
+            group.forward(&context, in_tiles, workspace, &mut []);
             group.loss(&context, workspace);
         });
         self.outcome(network, objective, weight)
@@ -215,21 +232,46 @@ impl Bptt {
     /// # Panics
     /// If this was made [forward only](Self::forward_only), or `gradients` by another [`Bptt`].
     pub fn gradient(&mut self, network: &Network, objective: &Objective, gradients: &mut Parameters) -> Outcome {
+        self.ready = false;
         let weight = self.weight();
-        let (isa, steps) = (self.exec.isa(), self.steps);
         let scales = self.scales(network, objective, weight);
+        self.refresh(network);
+        self.add_up(network, scales, Pass::Whole, gradients);
+        if objective.l2_weights > 0.0 && !gradients[RECURRENT].is_empty() {
+            let decay = objective.l2_weights as f32;
+            let weights = network.parameters()[RECURRENT].par_chunks(CHUNK);
+            gradients[RECURRENT].par_chunks_mut(CHUNK).zip(weights).with_min_len(LEAST).for_each(
+                |(gradient, weights)| {
+                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
+                },
+            );
+        }
+        self.outcome(network, objective, weight)
+    }
+
+    /// Takes over the parameters for both directions.
+    fn refresh(&mut self, network: &Network) {
+        let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
+        backward.refresh(network.wiring(), network.parameters());
+    }
+
+    /// Takes every lane group through `pass`; `gradients` becomes the sum of theirs.
+    fn add_up(&mut self, network: &Network, scales: Scales, pass: Pass, gradients: &mut Parameters) {
+        let (isa, steps) = (self.exec.isa(), self.steps);
         let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
-        backward.refresh(wiring, parameters);
         let context = Context::new(network, isa, plan, steps, scales);
+        let outside = pass.outside();
         if plan.apart {
             let shared = &*backward;
             context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
                 let mut own = std::mem::take(&mut group.gradients);
                 own.clear();
-                group.forward(&context, shared.tiles(), workspace);
-                group.loss(&context, workspace);
-                group.backward(&context, Hold::Shared(shared), workspace, &mut own);
+                if let Pass::Whole = pass {
+                    group.forward(&context, shared.tiles(), workspace, &mut []);
+                    group.loss(&context, workspace);
+                }
+                group.backward(&context, Hold::Shared(shared), workspace, &outside, &mut own);
                 group.gradients = own;
             });
             let in_tiles = backward.tiles().is_some();
@@ -258,10 +300,12 @@ impl Bptt {
                     let own = first.take().or_else(|| spare.pop());
                     let mut own = own.expect("room for each gradient that waits and the one under way");
                     own.clear();
-                    backward.turn(Direction::Forward, wiring, parameters);
-                    group.forward(&context, backward.tiles(), workspace);
-                    group.loss(&context, workspace);
-                    group.backward(&context, Hold::Alone(backward), workspace, &mut own);
+                    if let Pass::Whole = pass {
+                        backward.turn(Direction::Forward, wiring, parameters);
+                        group.forward(&context, backward.tiles(), workspace, &mut []);
+                        group.loss(&context, workspace);
+                    }
+                    group.backward(&context, Hold::Alone(backward), workspace, &outside, &mut own);
                     sum.push(own, |before, later| add(spare, before, later));
                 }
             }
@@ -270,25 +314,12 @@ impl Bptt {
                 backward.carry_back(isa, None, &mut gradients[RECURRENT]);
             }
         }
-        if objective.l2_weights > 0.0 && !gradients[RECURRENT].is_empty() {
-            let decay = objective.l2_weights as f32;
-            let weights = network.parameters()[RECURRENT].par_chunks(CHUNK);
-            gradients[RECURRENT].par_chunks_mut(CHUNK).zip(weights).with_min_len(LEAST).for_each(
-                |(gradient, weights)| {
-                    gradient.iter_mut().zip(weights).for_each(|(g, &w)| *g += decay * w);
-                },
-            );
-        }
-        self.outcome(network, objective, weight)
     }
 
     /// What the loss is a mean over.
     fn weight(&self) -> f64 {
-        let of = |group: &LaneGroup| match &group.target {
-            Target::Series { mask, .. } => mask.iter().map(|&m| f64::from(m)).sum(),
-            Target::Classes { .. } => group.lanes.used as f64,
-        };
-        tree::sum(&self.groups.iter().take_while(|group| group.lanes.used > 0).map(of).collect::<Vec<_>>())
+        let used = self.groups.iter().take_while(|group| group.lanes.used > 0);
+        tree::sum(&used.map(|group| group.target.weight(group.lanes.used)).collect::<Vec<_>>())
     }
 
     fn outcome(&self, network: &Network, objective: &Objective, weight: f64) -> Outcome {
@@ -303,11 +334,9 @@ impl Bptt {
             let rates = tree::sum(&used().map(|group| group.totals.rates).collect::<Vec<_>>());
             whole += objective.l2_rates * rates / self.states(network) as f64;
         }
-        let correct = used().map(|group| match group.target {
-            Target::Series { .. } => 0,
-            Target::Classes { correct, .. } => correct,
-        });
-        Outcome { objective: whole, loss, weight, correct: correct.sum() }
+        let sum_of = |of: fn(&Totals) -> usize| used().map(|group| of(&group.totals)).sum();
+        let (asked, correct) = (sum_of(|totals| totals.asked), sum_of(|totals| totals.correct));
+        Outcome { objective: whole, loss, weight, asked, correct }
     }
 
     fn scales(&self, network: &Network, objective: &Objective, weight: f64) -> Scales {
@@ -319,23 +348,34 @@ impl Bptt {
         }
     }
 
-    /// Samples · steps · neurons.
+    /// Steps of all samples · neurons.
     fn states(&self, network: &Network) -> usize {
-        let samples: usize = self.groups.iter().map(|group| group.lanes.used).sum();
-        samples * self.steps * network.wiring().neurons()
+        let steps =
+            |group: &LaneGroup| group.lengths[..group.lanes.used].iter().map(|&length| length as usize).sum::<usize>();
+        self.groups.iter().map(steps).sum::<usize>() * network.wiring().neurons()
     }
 }
 
-fn groups(wiring: &Wiring, plan: &Plan, loss: LossName, steps: usize, training: bool) -> Vec<LaneGroup> {
-    let group = |&lanes: &Lanes| {
-        let size = steps * wiring.outputs() * lanes.stored;
-        let target = match loss {
-            LossName::Mse => Target::Series { values: Aligned::zeros(size), mask: Aligned::zeros(size) },
-            LossName::CrossEntropy => Target::Classes { labels: vec![0; lanes.stored], correct: 0 },
-        };
-        LaneGroup::new(wiring, lanes, steps, target, training)
-    };
-    plan.groups.iter().map(group).collect()
+/// Which way every lane group goes.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    /// Forward, through the loss, and back.
+    Whole,
+    /// Back, from derivatives that the lane groups have already, and these.
+    Back(Outside<'a>),
+}
+
+impl Pass<'_> {
+    fn outside(&self) -> Outside<'_> {
+        match *self {
+            Self::Whole => Outside::default(),
+            Self::Back(outside) => outside,
+        }
+    }
+}
+
+fn groups(wiring: &Wiring, plan: &Plan, targets: TargetKind, steps: usize, training: bool) -> Vec<LaneGroup> {
+    plan.groups.iter().map(|&lanes| LaneGroup::new(wiring, lanes, steps, targets, training)).collect()
 }
 
 /// Elements of a parameter that are added in one go.
@@ -360,6 +400,8 @@ fn add_to(isa: Isa, total: &mut Parameters, other: &Parameters) {
 
 #[cfg(test)]
 mod tests {
+    use daleian_kernels::Aligned;
+
     use super::*;
     use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 

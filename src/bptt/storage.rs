@@ -138,6 +138,11 @@ impl Storage {
         Self { in_turn, segments: Segments::whole(steps), columns: columns(wiring, batch) }
     }
 
+    /// Every state of every step of every lane group at once, for a loss of one's own: all go forward before one goes back.
+    pub fn side_by_side(wiring: &Wiring, batch: usize, steps: usize) -> Self {
+        Self { in_turn: 1, ..Self::whole(wiring, batch, steps) }
+    }
+
     /// The fastest whose [bytes](Self::bytes) are at most `room`; `None` if that cannot be.
     ///
     /// Steps are computed twice first, as few as can be: that costs at most a third more time on any machine. Only

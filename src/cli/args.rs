@@ -204,6 +204,9 @@ pub struct Evaluate {
     /// Write what the network answers, `outputs` [samples, steps, outputs], to this file.
     #[arg(long, value_name = "FILE.npz")]
     pub outputs: Option<PathBuf>,
+    /// Write the rates of all neurons, `rates` [samples, steps, neurons], to this file.
+    #[arg(long, value_name = "FILE.npz")]
+    pub rates: Option<PathBuf>,
     /// Threads; no result depends on it. Left out: one a core.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub threads: Option<usize>,

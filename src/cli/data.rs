@@ -2,19 +2,24 @@
 
 use std::path::Path;
 
-use daleian::bptt::{LossName, Objective};
-use daleian::data::{Dataset, Targets, npz};
+use daleian::bptt::Objective;
+use daleian::data::{Dataset, npz};
 use daleian::network::Network;
 use daleian::train::check_shapes;
 use daleian::{Error, Result};
 
 use super::args::Split;
 
-/// The samples of the split asked for, or of `preferred` if the file has it, or of the other. The loss is the one
-/// that goes with their targets.
-pub fn read(path: &Path, network: &Network, asked: Option<Split>, preferred: Split) -> Result<(Dataset, Objective)> {
+/// The samples of the split asked for, or of `preferred` if the file has it, or of the other; inputs alone are enough. The
+/// loss is the one that goes with their targets, if there are any.
+pub fn read(
+    path: &Path,
+    network: &Network,
+    asked: Option<Split>,
+    preferred: Split,
+) -> Result<(Dataset, Option<Objective>)> {
     let wiring = network.wiring();
-    let splits = npz::read_splits(path, Some(wiring.outputs()))?;
+    let splits = npz::read_to_evaluate(path, wiring.outputs())?;
     let (first, second) = match asked.unwrap_or(preferred) {
         Split::Train => (splits.train, splits.test),
         Split::Test => (splits.test, splits.train),
@@ -25,14 +30,11 @@ pub fn read(path: &Path, network: &Network, asked: Option<Split>, preferred: Spl
         (None, Some(Split::Train)) => return Err(wrong(path, "no train_inputs")),
         (None, Some(Split::Test)) => return Err(wrong(path, "no test_inputs")),
     };
-    check_shapes(wiring, &data, "given").map_err(|error| wrong(path, error))?;
-    let loss = match data.targets() {
-        Targets::Series { .. } => LossName::Mse,
-        Targets::Classes { .. } => LossName::CrossEntropy,
-    };
-    Ok((data, Objective { loss, l2_weights: 0.0, l2_rates: 0.0 }))
+    check_shapes(wiring, data.form(), "given").map_err(|error| wrong(path, error))?;
+    let loss = data.targets().kind().loss();
+    Ok((data, loss.map(Objective::from)))
 }
 
-fn wrong(path: &Path, problem: impl ToString) -> Error {
+pub fn wrong(path: &Path, problem: impl ToString) -> Error {
     Error::Content { path: path.into(), problem: problem.to_string() }
 }

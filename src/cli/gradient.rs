@@ -17,11 +17,13 @@ pub fn run(args: args::Gradient) -> Result<ExitCode> {
     let isa = exec.isa();
     let network = Network::load(&args.model)?;
     let (samples, objective) = data::read(&args.data, &network, args.split, Split::Train)?;
+    let no_targets = || data::wrong(&args.data, "inputs alone; expected targets too, to take a gradient");
+    let objective = objective.ok_or_else(no_targets)?;
     check_memory(network.wiring(), samples.samples(), samples.steps(), true)?;
     let (outcome, gradients, norm) = exec.install(|| -> Result<_> {
         let (count, steps) = (samples.samples(), samples.steps());
         let all: Vec<_> = network.parameters().ids().collect();
-        let mut bptt = Bptt::new(&network, isa, objective.loss, count, steps, &all);
+        let mut bptt = Bptt::new(&network, isa, samples.targets().kind(), count, steps, &all);
         fill(&mut bptt, &samples, &(0..count as u32).collect::<Vec<_>>());
         let mut gradients = bptt.gradients(&network);
         let outcome = bptt.gradient(&network, &objective, &mut gradients);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use daleian::figure::trials;
 use daleian::files::write_atomic;
-use daleian::run::{first_trials, presets};
+use daleian::run::{FirstTrials, presets};
 use daleian::task::{Description, RECORDED, TaskSpec};
 use daleian::{Error, Result};
 use serde::Serialize;
@@ -115,6 +115,6 @@ fn plot(name: &str, spec: &TaskSpec, seed: u64, path: &Path) -> Result<()> {
     let data = spec.clone().with_samples(1, TRIALS).load(seed, Path::new(""))?;
     let label = spec.data_label().map(|label| format!(" ({label})")).unwrap_or_default();
     let title = format!("{name}: test trials of seed {seed}{label}");
-    let svg = trials(&title, &first_trials(data.test(), TRIALS, None));
+    let svg = trials(&title, &FirstTrials::new(data.test(), TRIALS, None).trials());
     write_atomic(path, |out| out.write_all(svg.as_bytes()))
 }

@@ -1,34 +1,11 @@
 //! What a network learns from: inputs, and what its outputs should be, checked once.
 
-use crate::bptt::LossName;
+use super::source::{Form, Source, Sources, check_agreement};
+use super::targets::{Targets, check_size, not_finite};
+use crate::bptt::{LaneGroup, LossName};
 use crate::error::{Error, Result};
 
-/// The most classes that labels may tell apart; more are taken for a mistake in the file.
-const MAX_CLASSES: usize = 1 << 20;
-
-/// What the outputs should be.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// A value for each output at each step.
-    Series {
-        /// `[samples, steps, outputs]`, row-major.
-        values: Vec<f32>,
-        /// Outputs of the network.
-        outputs: usize,
-        /// How much each value counts, at least 0: `[samples, steps, outputs]`. [`Dataset::new`] also takes
-        /// `[samples, steps]` and repeats it for each output.
-        mask: Option<Vec<f32>>,
-    },
-    /// One class a sample.
-    Classes {
-        /// `[samples]`, each below `classes`.
-        labels: Vec<u32>,
-        /// Number of classes: the outputs of the network.
-        classes: usize,
-    },
-}
-
-/// One split of the data. At least one sample, step, channel and output; every number finite.
+/// One split of the data. At least one sample, step, channel and output; every number that counts is finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     inputs: Vec<f32>,
@@ -36,6 +13,7 @@ pub struct Dataset {
     steps: usize,
     channels: usize,
     targets: Targets,
+    lengths: Option<Vec<u32>>,
 }
 
 impl Dataset {
@@ -43,31 +21,47 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Setting`] with the key `inputs`, `targets` or `mask`: a size of 0, lengths that do not follow from the
-    /// sizes, a number that is not finite, a label that is no class, a negative mask or one that keeps nothing.
-    pub fn new(inputs: Vec<f32>, [samples, steps, channels]: [usize; 3], mut targets: Targets) -> Result<Self> {
+    /// sizes, a number that is not finite and counts, a label that is no class, a negative mask or one that keeps
+    /// nothing.
+    pub fn new(inputs: Vec<f32>, shape: [usize; 3], targets: Targets) -> Result<Self> {
+        Self::with_lengths(inputs, shape, targets, None)
+    }
+
+    /// As [`new`](Self::new), of samples that may end early: sample k has `lengths[k]` steps, from 1 to all. What stands
+    /// behind them counts for nothing and may be any number; inputs there are kept as 0. With one class per sample, the
+    /// answer is asked for at the last step that the sample has.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or with the key `lengths`.
+    pub fn with_lengths(
+        mut inputs: Vec<f32>,
+        [samples, steps, channels]: [usize; 3],
+        targets: Targets,
+        lengths: Option<Vec<u32>>,
+    ) -> Result<Self> {
         for (what, size) in [("samples", samples), ("steps", steps), ("channels", channels)] {
             if size == 0 {
                 return Err(Error::setting("inputs", format!("0 {what}; expected at least 1")));
             }
         }
-        if u32::try_from(samples).is_err() {
-            return Err(Error::setting("inputs", format!("{samples} samples; at most {} are supported", u32::MAX)));
-        }
-        check_numbers("inputs", &inputs, &[samples, steps, channels])?;
-        match &mut targets {
-            Targets::Series { values, outputs, mask } => {
-                let outputs = *outputs;
-                if outputs == 0 {
-                    return Err(Error::setting("targets", "0 outputs; expected at least 1"));
-                }
-                check_numbers("targets", values, &[samples, steps, outputs])?;
-                if let Some(mask) = mask {
-                    check_mask(mask, [samples, steps, outputs])?;
-                }
+        for (what, size) in [("samples", samples), ("steps", steps)] {
+            if u32::try_from(size).is_err() {
+                return Err(Error::setting("inputs", format!("{size} {what}; at most {} are supported", u32::MAX)));
             }
-            Targets::Classes { labels, classes } => check_labels(labels, *classes, samples)?,
         }
-        Ok(Self { inputs, samples, steps, channels, targets })
+        let shape = [samples, steps, channels];
+        check_size("inputs", inputs.len(), &shape)?;
+        if let Some(lengths) = &lengths {
+            check_lengths(lengths, samples, steps)?;
+            for (sample, &length) in inputs.chunks_exact_mut(steps * channels).zip(lengths) {
+                sample[length as usize * channels..].fill(0.0);
+            }
+        }
+        if let Some(at) = inputs.iter().position(|value| !value.is_finite()) {
+            return Err(not_finite("inputs", inputs[at], at, &shape, ""));
+        }
+        let targets = targets.checked(samples, steps, lengths.as_deref())?;
+        Ok(Self { inputs, samples, steps, channels, targets, lengths })
     }
 
     /// Samples (trials).
@@ -85,12 +79,9 @@ impl Dataset {
         self.channels
     }
 
-    /// Outputs that the network must have: values a step, or classes.
+    /// Outputs that the network must have: values per step, or classes.
     pub fn outputs(&self) -> usize {
-        match self.targets {
-            Targets::Series { outputs, .. } => outputs,
-            Targets::Classes { classes, .. } => classes,
-        }
+        self.targets.outputs()
     }
 
     /// `[samples, steps, channels]`, row-major.
@@ -103,33 +94,79 @@ impl Dataset {
         &self.targets
     }
 
-    /// Bytes that inputs, targets and mask take.
+    /// Steps that each sample has, `[samples]`, where they may be fewer than all.
+    pub fn lengths(&self) -> Option<&[u32]> {
+        self.lengths.as_deref()
+    }
+
+    /// Steps that a sample has.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn length(&self, sample: usize) -> usize {
+        assert!(sample < self.samples, "sample {sample} of {}", self.samples);
+        self.lengths.as_ref().map_or(self.steps, |lengths| lengths[sample] as usize)
+    }
+
+    /// The sizes that a network has to fit.
+    pub fn form(&self) -> Form {
+        let (steps, channels, outputs) = (self.steps, self.channels, self.outputs());
+        Form { steps, channels, outputs, targets: self.targets.kind() }
+    }
+
+    /// Bytes that inputs, targets, mask and lengths take.
     pub fn bytes(&self) -> usize {
-        let targets = match &self.targets {
-            Targets::Series { values, mask, .. } => values.len() + mask.as_ref().map_or(0, Vec::len),
-            Targets::Classes { labels, .. } => labels.len(),
-        };
-        (self.inputs.len() + targets) * size_of::<f32>()
+        let lengths = self.lengths.as_ref().map_or(0, Vec::len);
+        (self.inputs.len() + lengths) * size_of::<f32>() + self.targets.bytes()
     }
 
     /// Whether these targets can be learnt with this loss.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the key `loss`: mean squared error needs series, cross-entropy needs class labels.
+    /// As [`Form::check_loss`].
     pub fn check_loss(&self, loss: LossName) -> Result<()> {
-        match (loss, &self.targets) {
-            (LossName::Mse, Targets::Series { .. }) | (LossName::CrossEntropy, Targets::Classes { .. }) => Ok(()),
-            (LossName::Mse, Targets::Classes { .. }) => Err(Error::setting(
-                "loss",
-                "`mse` needs targets of shape [samples, steps, outputs], but the data have class labels; expected \
-                 `cross-entropy`",
-            )),
-            (LossName::CrossEntropy, Targets::Series { .. }) => Err(Error::setting(
-                "loss",
-                "`cross-entropy` needs integer class labels of shape [samples], but the data have a value for each \
-                 step; expected `mse`",
-            )),
+        self.form().check_loss(loss)
+    }
+
+    /// A checksum (CRC-32) of all of it.
+    pub fn fingerprint(&self) -> u32 {
+        let mut sum = flate2::Crc::new();
+        let mut add = |bytes: &[u8]| sum.update(bytes);
+        add(bytemuck::cast_slice(&self.inputs));
+        match &self.targets {
+            Targets::Series { values, .. } => add(bytemuck::cast_slice(values)),
+            Targets::Classes { labels, .. } | Targets::StepClasses { labels, .. } => {
+                add(bytemuck::cast_slice(labels));
+            }
+            Targets::Missing { .. } => {}
         }
+        add(bytemuck::cast_slice(self.targets.mask().unwrap_or_default()));
+        add(bytemuck::cast_slice(self.lengths.as_deref().unwrap_or_default()));
+        sum.sum()
+    }
+}
+
+impl Source for Dataset {
+    fn form(&self) -> Form {
+        self.form()
+    }
+
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes() as u64
+    }
+
+    fn fingerprint(&self) -> u32 {
+        self.fingerprint()
+    }
+
+    /// The same samples in every epoch.
+    fn fill(&mut self, _epoch: usize, samples: &[u32], groups: &mut [LaneGroup]) -> Result<()> {
+        self.gather(samples, groups);
+        Ok(())
     }
 }
 
@@ -146,30 +183,7 @@ impl Data {
     /// # Errors
     /// [`Error::Setting`] with the key `test_inputs` or `test_targets`, if the splits do not agree.
     pub fn new(train: Dataset, test: Dataset) -> Result<Self> {
-        if train.channels != test.channels {
-            let problem = format!(
-                "{} channels, but `train_inputs` has {}; expected the same number",
-                test.channels, train.channels
-            );
-            return Err(Error::setting("test_inputs", problem));
-        }
-        let kind = |targets: &Targets| match targets {
-            Targets::Series { .. } => "values of each step",
-            Targets::Classes { .. } => "class labels",
-        };
-        let (train_kind, test_kind) = (kind(&train.targets), kind(&test.targets));
-        if train_kind != test_kind {
-            let problem = format!("{test_kind}, but `train_targets` has {train_kind}; expected the same kind");
-            return Err(Error::setting("test_targets", problem));
-        }
-        if train.outputs() != test.outputs() {
-            let problem = format!(
-                "{} outputs, but `train_targets` has {}; expected the same number",
-                test.outputs(),
-                train.outputs()
-            );
-            return Err(Error::setting("test_targets", problem));
-        }
+        check_agreement(train.form(), test.form())?;
         Ok(Self { train, test })
     }
 
@@ -184,68 +198,21 @@ impl Data {
     }
 }
 
-/// Right length for the shape, and every number finite.
-fn check_numbers(key: &str, values: &[f32], shape: &[usize]) -> Result<()> {
-    let wanted = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-    if wanted != Some(values.len()) {
-        return Err(Error::setting(key, format!("{} numbers, which is not what shape {shape:?} holds", values.len())));
+impl From<Data> for Sources {
+    fn from(data: Data) -> Self {
+        Self::new(data.train, data.test).expect("both splits agree")
     }
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(at) => Err(Error::setting(
-            key,
-            format!("{} at {:?}; expected numbers that are finite as float32", values[at], index(at, shape)),
-        )),
+}
+
+fn check_lengths(lengths: &[u32], samples: usize, steps: usize) -> Result<()> {
+    if lengths.len() != samples {
+        let problem = format!("{} lengths for {samples} samples; expected one per sample", lengths.len());
+        return Err(Error::setting("lengths", problem));
+    }
+    match lengths.iter().position(|&length| !(1..=steps).contains(&(length as usize))) {
+        Some(at) => Err(Error::setting("lengths", format!("{} at [{at}]; expected 1 to {steps} steps", lengths[at]))),
         None => Ok(()),
     }
-}
-
-/// Checks a mask and gives it its full shape.
-fn check_mask(mask: &mut Vec<f32>, [samples, steps, outputs]: [usize; 3]) -> Result<()> {
-    let per_step = mask.len() == samples * steps;
-    let shape = [samples, steps, if per_step { 1 } else { outputs }];
-    check_numbers("mask", mask, &shape)?;
-    if let Some(at) = mask.iter().position(|&value| value < 0.0) {
-        let problem = format!("{} at {:?}; expected 0 (left out) or more", mask[at], index(at, &shape));
-        return Err(Error::setting("mask", problem));
-    }
-    if mask.iter().all(|&value| value == 0.0) {
-        return Err(Error::setting("mask", "every value is 0, so there is nothing to learn; more than 0 is kept"));
-    }
-    if per_step && outputs > 1 {
-        *mask = mask.iter().flat_map(|&value| std::iter::repeat_n(value, outputs)).collect();
-    }
-    Ok(())
-}
-
-fn check_labels(labels: &[u32], classes: usize, samples: usize) -> Result<()> {
-    if labels.len() != samples {
-        let problem = format!("{} labels for {samples} samples; expected one a sample", labels.len());
-        return Err(Error::setting("targets", problem));
-    }
-    if let Some(at) = labels.iter().position(|&label| label as usize >= MAX_CLASSES) {
-        let problem = format!("label {} at [{at}]; labels count from 0 to at most {}", labels[at], MAX_CLASSES - 1);
-        return Err(Error::setting("targets", problem));
-    }
-    if classes == 0 || classes > MAX_CLASSES {
-        return Err(Error::setting("targets", format!("{classes} classes; expected 1 to {MAX_CLASSES}")));
-    }
-    match labels.iter().position(|&label| label as usize >= classes) {
-        Some(at) => Err(Error::setting(
-            "targets",
-            format!("label {} at [{at}], but with {classes} classes; expected 0 to {}", labels[at], classes - 1),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Where the element at a row-major position stands.
-fn index(mut at: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (place, &size) in index.iter_mut().zip(shape).rev() {
-        *place = at % size;
-        at /= size;
-    }
-    index
 }
 
 #[cfg(test)]
@@ -259,6 +226,10 @@ mod tests {
     /// 2 samples, 3 steps, 1 channel.
     fn with(targets: Targets) -> Result<Dataset> {
         Dataset::new(vec![0.5; 6], [2, 3, 1], targets)
+    }
+
+    fn labels_per_step(labels: &[u32], classes: usize, mask: Option<&[f32]>) -> Result<Dataset> {
+        with(Targets::StepClasses { labels: labels.to_vec(), classes, mask: mask.map(<[f32]>::to_vec) })
     }
 
     fn problem<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -338,5 +309,71 @@ mod tests {
         assert!(problem(Data::new(make(3, 2, 1), make(3, 2, 4))).contains("`test_targets`: 4 outputs"));
         let labels = Dataset::new(vec![0.0; 2], [1, 1, 2], Targets::Classes { labels: vec![0], classes: 1 }).unwrap();
         assert!(problem(Data::new(make(3, 2, 1), labels)).contains("`test_targets`: class labels"));
+    }
+
+    #[test]
+    fn a_target_that_counts_for_nothing_may_be_any_number() {
+        let mask = vec![1.0, 0.0, 0.5, 0.0, 2.0, 1.0];
+        let values = vec![1.0, f32::NAN, 2.0, f32::INFINITY, 3.0, 4.0];
+        let dataset = with(series(values, 1, Some(mask.clone()))).unwrap();
+        assert_eq!(dataset.targets(), &series(vec![1.0, 0.0, 2.0, 0.0, 3.0, 4.0], 1, Some(mask.clone())));
+        let text = problem(with(series(vec![0.0, 0.0, f32::NAN, 0.0, 0.0, 0.0], 1, Some(mask))));
+        assert!(text.contains("NaN at [0, 2, 0]") && text.contains("its mask is 0.5"), "{text}");
+        let text = problem(with(series(vec![f32::NAN; 6], 1, None)));
+        assert!(text.contains("a mask that is 0"), "{text}");
+    }
+
+    #[test]
+    fn labels_per_step_are_classes_where_they_count() {
+        let mask = [1.0, 0.0, 1.0, 1.0, 1.0, 0.5];
+        let dataset = labels_per_step(&[0, u32::MAX, 2, 1, 1, 0], 3, Some(&mask)).unwrap();
+        let wanted = Targets::StepClasses { labels: vec![0, 0, 2, 1, 1, 0], classes: 3, mask: Some(mask.to_vec()) };
+        assert_eq!((dataset.targets(), dataset.outputs()), (&wanted, 3));
+        assert!(dataset.check_loss(LossName::CrossEntropy).is_ok());
+        assert!(problem(dataset.check_loss(LossName::Mse)).contains("expected `cross-entropy`"));
+        let text = problem(labels_per_step(&[0, 3, 2, 1, 1, 0], 3, None));
+        assert!(text.contains("`targets`: label 3 at [0, 1], but with 3 classes; expected 0 to 2"), "{text}");
+        assert!(problem(labels_per_step(&[0; 5], 3, None)).contains("5 numbers"));
+        assert!(problem(labels_per_step(&[0; 6], 3, Some(&[1.0; 5]))).contains("`mask`: 5 numbers"));
+        assert!(problem(labels_per_step(&[0; 6], 3, Some(&[0.0; 6]))).contains("nothing to learn"));
+    }
+
+    #[test]
+    fn nothing_counts_behind_the_end_of_a_sample() {
+        let nan = f32::NAN;
+        let make = |targets, lengths: &[u32]| {
+            Dataset::with_lengths(vec![1.0, 2.0, 3.0, 4.0, nan, nan], [2, 3, 1], targets, Some(lengths.to_vec()))
+        };
+        let dataset = make(series(vec![1.0, 2.0, 3.0, 4.0, nan, nan], 1, None), &[3, 1]).unwrap();
+        assert_eq!(dataset.inputs(), [1.0, 2.0, 3.0, 4.0, 0.0, 0.0]);
+        let mask = vec![1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+        assert_eq!(dataset.targets(), &series(vec![1.0, 2.0, 3.0, 4.0, 0.0, 0.0], 1, Some(mask)));
+        assert_eq!([dataset.length(0), dataset.length(1)], [3, 1]);
+        // a mask stays what it was where the sample goes on
+        let mask = Some(vec![0.0, 2.0, 1.0, 0.5, 1.0, 1.0]);
+        let dataset = make(series(vec![0.0; 6], 1, mask), &[3, 1]).unwrap();
+        assert_eq!(dataset.targets().mask(), Some(&[0.0, 2.0, 1.0, 0.5, 0.0, 0.0][..]));
+        let classes = || Targets::Classes { labels: vec![0, 1], classes: 2 };
+        assert!(make(classes(), &[3, 1]).is_ok());
+        assert!(problem(make(classes(), &[3])).contains("`lengths`: 1 lengths for 2 samples"));
+        assert!(problem(make(classes(), &[3, 0])).contains("`lengths`: 0 at [1]; expected 1 to 3 steps"));
+        assert!(problem(make(classes(), &[4, 1])).contains("`lengths`: 4 at [0]; expected 1 to 3 steps"));
+        assert!(problem(make(classes(), &[3, 2])).contains("`inputs`: NaN at [1, 1, 0]"));
+        let late = Some(vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0]);
+        assert!(problem(make(series(vec![0.0; 6], 1, late), &[2, 1])).contains("nothing to learn"));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_what_is_learnt() {
+        let plain = with(series(vec![1.0; 6], 1, None)).unwrap();
+        assert_eq!(plain.fingerprint(), plain.clone().fingerprint());
+        for other in [
+            with(series(vec![2.0; 6], 1, None)).unwrap(),
+            with(series(vec![1.0; 6], 1, Some(vec![2.0; 6]))).unwrap(),
+            labels_per_step(&[0; 6], 2, None).unwrap(),
+            Dataset::with_lengths(vec![0.5; 6], [2, 3, 1], series(vec![1.0; 6], 1, None), Some(vec![3, 2])).unwrap(),
+        ] {
+            assert_ne!(plain.fingerprint(), other.fingerprint(), "{other:?}");
+        }
     }
 }

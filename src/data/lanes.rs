@@ -4,9 +4,41 @@
 
 use daleian_kernels::WIDTH;
 
+use rayon::prelude::*;
+
+use crate::bptt::{LaneGroup, Target};
 use crate::data::{Dataset, Targets};
 
 impl Dataset {
+    /// Fills lane groups with a batch: inputs, targets and lengths of `samples`, a share of them for each group.
+    ///
+    /// # Panics
+    /// If there are fewer samples than the groups take, if one does not exist, or if the groups were made for data of
+    /// another [form](Dataset::form).
+    pub fn gather(&self, samples: &[u32], groups: &mut [LaneGroup]) {
+        groups.par_iter_mut().for_each(|group| {
+            let lanes = group.lanes;
+            let samples = &samples[lanes.first..lanes.first + lanes.used];
+            self.gather_inputs(samples, lanes.stored, &mut group.input);
+            group.lengths.fill(self.steps() as u32);
+            for (length, &sample) in group.lengths.iter_mut().zip(samples) {
+                *length = self.length(sample as usize) as u32;
+            }
+            match &mut group.target {
+                Target::Series { values, mask } => {
+                    self.gather_targets(samples, lanes.stored, values);
+                    self.gather_mask(samples, lanes.stored, mask);
+                }
+                Target::Classes { labels } => self.gather_labels(samples, lanes.stored, labels),
+                Target::StepClasses { labels, mask } => {
+                    self.gather_labels(samples, lanes.stored, labels);
+                    self.gather_mask(samples, lanes.stored, mask);
+                }
+                Target::Missing => {}
+            }
+        });
+    }
+
     /// Fills `out`, `[steps, channels, lanes]`, with the inputs of `samples`.
     ///
     /// # Panics
@@ -27,14 +59,18 @@ impl Dataset {
         gather(values, self.steps() * outputs, samples, lanes, out);
     }
 
-    /// Fills `out`, `[steps, outputs, lanes]`, with the mask of `samples`; without a mask, 1 in the lanes of samples.
+    /// Fills `out`, `[steps, outputs, lanes]`, or `[steps, lanes]` for a class at each step, with the mask of `samples`;
+    /// without a mask, 1 in the lanes of samples.
     ///
     /// # Panics
-    /// As [`gather_targets`](Self::gather_targets).
+    /// As [`gather_inputs`](Self::gather_inputs), and if the targets have no mask, as one class per sample has none.
     pub fn gather_mask(&self, samples: &[u32], lanes: usize, out: &mut [f32]) {
-        let Targets::Series { outputs, mask, .. } = self.targets() else { panic!("only series have a mask") };
-        let width = self.steps() * outputs;
-        if let Some(mask) = mask {
+        let width = match self.targets() {
+            Targets::Series { outputs, .. } => self.steps() * outputs,
+            Targets::StepClasses { .. } => self.steps(),
+            Targets::Classes { .. } | Targets::Missing { .. } => panic!("only targets of each step have a mask"),
+        };
+        if let Some(mask) = self.targets().mask() {
             return gather(mask, width, samples, lanes, out);
         }
         check(width, samples, lanes, out.len());
@@ -45,20 +81,16 @@ impl Dataset {
         }
     }
 
-    /// Fills `out`, `[lanes]`, with the class labels of `samples`.
+    /// Fills `out`, `[lanes]`, or `[steps, lanes]` for a class at each step, with the class labels of `samples`.
     ///
     /// # Panics
-    /// As [`gather_inputs`](Self::gather_inputs), and if the targets are series.
+    /// As [`gather_inputs`](Self::gather_inputs), and if the targets are not class labels.
     pub fn gather_labels(&self, samples: &[u32], lanes: usize, out: &mut [u32]) {
-        let Targets::Classes { labels, .. } = self.targets() else {
-            panic!("labels are gathered from classes, series with `gather_targets`")
-        };
-        check(1, samples, lanes, out.len());
-        let (present, absent) = out.split_at_mut(samples.len());
-        for (label, &sample) in present.iter_mut().zip(samples) {
-            *label = labels[sample as usize];
+        match self.targets() {
+            Targets::Classes { labels, .. } => gather(labels, 1, samples, lanes, out),
+            Targets::StepClasses { labels, .. } => gather(labels, self.steps(), samples, lanes, out),
+            _ => panic!("labels are gathered from classes, series with `gather_targets`"),
         }
-        absent.fill(0);
     }
 }
 
@@ -71,11 +103,11 @@ fn check(width: usize, samples: &[u32], lanes: usize, out: usize) {
 /// `out[k][lane] = source[samples[lane]][k]` for `k < width`.
 ///
 /// Sixteen lanes at a time: each row of them is one cache line to write, and the sixteen sources are read in order.
-fn gather(source: &[f32], width: usize, samples: &[u32], lanes: usize, out: &mut [f32]) {
+fn gather<T: Copy + Default>(source: &[T], width: usize, samples: &[u32], lanes: usize, out: &mut [T]) {
     check(width, samples, lanes, out.len());
     for (block, first) in (0..lanes).step_by(WIDTH).enumerate() {
         let chunk = samples.chunks(WIDTH).nth(block).unwrap_or_default();
-        let mut rows: [&[f32]; WIDTH] = [&[]; WIDTH];
+        let mut rows: [&[T]; WIDTH] = [&[]; WIDTH];
         for (row, &sample) in rows.iter_mut().zip(chunk) {
             *row = &source[sample as usize * width..][..width];
         }
@@ -85,7 +117,7 @@ fn gather(source: &[f32], width: usize, samples: &[u32], lanes: usize, out: &mut
             for (value, row) in present.iter_mut().zip(rows) {
                 *value = row[k];
             }
-            absent.fill(0.0);
+            absent.fill(T::default());
         }
     }
 }
@@ -122,6 +154,19 @@ mod tests {
         dataset.gather_labels(&[2, 0], 16, &mut out);
         assert_eq!(out[..3], [9, 7, 0]);
         assert_eq!(out[3..], [0; 13]);
+    }
+
+    #[test]
+    fn labels_per_step_go_to_their_step_and_lane() {
+        let targets = Targets::StepClasses { labels: vec![1, 2, 3, 4, 5, 6], classes: 7, mask: None };
+        let dataset = Dataset::new(vec![0.0; 6], [2, 3, 1], targets).unwrap();
+        let (mut labels, mut mask) = ([u32::MAX; 48], [f32::NAN; 48]);
+        dataset.gather_labels(&[1, 0], 16, &mut labels);
+        dataset.gather_mask(&[1, 0], 16, &mut mask);
+        for (step, (labels, mask)) in labels.chunks(16).zip(mask.chunks(16)).enumerate() {
+            assert_eq!(labels[..3], [4 + step as u32, 1 + step as u32, 0]);
+            assert_eq!(mask[..3], [1.0, 1.0, 0.0]);
+        }
     }
 
     #[test]

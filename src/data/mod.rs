@@ -4,6 +4,10 @@ mod dataset;
 mod lanes;
 pub mod npz;
 mod order;
+mod source;
+mod targets;
 
-pub use dataset::{Data, Dataset, Targets};
+pub use dataset::{Data, Dataset};
 pub use order::{batches_per_epoch, check_batch, epoch_order};
+pub use source::{Form, Source, Sources};
+pub use targets::Targets;

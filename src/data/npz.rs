@@ -1,30 +1,34 @@
-//! Recorded data in numpy's `.npz`: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, and masks.
+//! Recorded data in numpy's `.npz`: `train_inputs`, `train_targets`, `test_inputs`, `test_targets`, masks and lengths.
 //!
 //! | array | type | shape |
 //! | --- | --- | --- |
 //! | `…_inputs` | float16, float32, float64 | `[samples, steps, channels]` |
 //! | `…_targets` | float16, float32, float64 | `[samples, steps, outputs]` |
-//! | `…_targets` (class labels) | any integer, bool | `[samples]` |
+//! | `…_targets` (class labels) | any integer, bool | `[samples]`, or `[samples, steps]` for a class at each step |
 //! | `…_mask` (may be missing) | float, integer, bool | `[samples, steps, outputs]`, `[samples, steps, 1]`, `[samples, steps]` |
+//! | `…_lengths` (may be missing) | any integer | `[samples]`, each from 1 to steps |
 //!
-//! As written by `numpy.savez` or `numpy.savez_compressed`: either byte order, C or Fortran order. Arrays of other
-//! names may stand beside them, unless they begin with `train_` or `test_`: that is taken for a slip.
+//! A mask says how much each target counts, from 0 on; a target under a mask of 0 may be anything, NaN and -1 included.
+//! So may all that stands behind the length of a sample. As written by `numpy.savez` or `numpy.savez_compressed`: either
+//! byte order, C or Fortran order. Arrays of other names may stand beside them, unless they begin with `train_` or
+//! `test_`: that is taken for a slip.
 
 mod array;
+mod split;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::path::Path;
 
-pub use write::{Compression, write_npz};
+pub use write::{Compression, write_npz, write_npz_in_parts};
 
-use crate::data::{Data, Dataset, Targets};
+use crate::data::{Data, Dataset};
 use crate::error::{Error, Result};
-use array::{Archive, Entry, Kind};
+use array::Archive;
+use split::{ARRAYS, Needed};
 
 const SPLITS: [&str; 2] = ["train", "test"];
-const ARRAYS: [&str; 3] = ["inputs", "targets", "mask"];
 
 /// The splits that a file has; at least one.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +50,7 @@ pub struct Splits {
 pub fn read(path: impl AsRef<Path>, classes: Option<usize>) -> Result<Data> {
     let path = path.as_ref();
     let mut archive = open(path)?;
-    let [train, test] = splits(&mut archive, classes)?;
+    let [train, test] = splits(&mut archive, classes, Needed::Targets)?;
     let train = train.ok_or_else(|| archive.missing("train_inputs"))?;
     let test = test.ok_or_else(|| archive.missing("test_inputs"))?;
     Data::new(train, test).map_err(|error| in_file(path, "", error))
@@ -58,8 +62,20 @@ pub fn read(path: impl AsRef<Path>, classes: Option<usize>) -> Result<Data> {
 /// As [`read`], but a split may be missing altogether. A file with neither is an error. If it has both they need not
 /// agree.
 pub fn read_splits(path: impl AsRef<Path>, classes: Option<usize>) -> Result<Splits> {
-    let mut archive = open(path.as_ref())?;
-    let [train, test] = splits(&mut archive, classes)?;
+    read_either(path.as_ref(), classes, Needed::Targets)
+}
+
+/// As [`read_splits`], of a file to run a network of so many `outputs` on: without targets, inputs alone are enough.
+///
+/// # Errors
+/// As [`read_splits`]; a mask or lengths without inputs are an error, as is a mask without targets.
+pub fn read_to_evaluate(path: impl AsRef<Path>, outputs: usize) -> Result<Splits> {
+    read_either(path.as_ref(), Some(outputs), Needed::Inputs { outputs })
+}
+
+fn read_either(path: &Path, classes: Option<usize>, needed: Needed) -> Result<Splits> {
+    let mut archive = open(path)?;
+    let [train, test] = splits(&mut archive, classes, needed)?;
     if train.is_none() && test.is_none() {
         return Err(archive.missing("test_inputs"));
     }
@@ -82,118 +98,23 @@ fn open(path: &Path) -> Result<Archive<'_>> {
     }
 }
 
-/// What a split holds, before the number of classes is known.
-struct Recorded {
-    inputs: Vec<f32>,
-    shape: [usize; 3],
-    targets: RecordedTargets,
-}
-
-enum RecordedTargets {
-    Series { values: Vec<f32>, outputs: usize, mask: Option<Vec<f32>> },
-    Labels(Vec<u32>),
-}
-
 /// Train and test, where they are there.
-fn splits(archive: &mut Archive, classes: Option<usize>) -> Result<[Option<Dataset>; 2]> {
+fn splits(archive: &mut Archive, classes: Option<usize>, needed: Needed) -> Result<[Option<Dataset>; 2]> {
     let mut recorded = [None, None];
     for (place, split) in recorded.iter_mut().zip(SPLITS) {
-        *place = read_split(archive, split)?;
+        *place = split::read(archive, split, needed)?;
     }
-    let highest = recorded.iter().flatten().filter_map(|split| match &split.targets {
-        RecordedTargets::Labels(labels) => labels.iter().max(),
-        RecordedTargets::Series { .. } => None,
-    });
-    let classes = classes.unwrap_or_else(|| highest.max().map_or(0, |&label| label as usize + 1));
+    let highest = recorded.iter().flatten().filter_map(|split| split.highest_label()).max();
+    let classes = classes.unwrap_or_else(|| highest.map_or(0, |label| label as usize + 1));
     let mut datasets = [None, None];
     for ((place, recorded), split) in datasets.iter_mut().zip(recorded).zip(SPLITS) {
-        if let Some(Recorded { inputs, shape, targets }) = recorded {
-            let targets = match targets {
-                RecordedTargets::Series { values, outputs, mask } => Targets::Series { values, outputs, mask },
-                RecordedTargets::Labels(labels) => Targets::Classes { labels, classes },
-            };
+        if let Some(recorded) = recorded {
             let prefix = format!("{split}_");
-            let dataset = Dataset::new(inputs, shape, targets);
+            let dataset = recorded.dataset(classes);
             *place = Some(dataset.map_err(|error| in_file(archive.path(), &prefix, error))?);
         }
     }
     Ok(datasets)
-}
-
-fn read_split(archive: &mut Archive, split: &str) -> Result<Option<Recorded>> {
-    let [inputs_name, targets_name, mask_name] = ARRAYS.map(|array| format!("{split}_{array}"));
-    if ![&inputs_name, &targets_name, &mask_name].iter().any(|name| archive.has(name)) {
-        return Ok(None);
-    }
-    let (has_mask, path) = (archive.has(&mask_name), archive.path());
-
-    let entry = archive.entry(&inputs_name)?;
-    let (Kind::Float, &[samples, steps, channels]) = (entry.kind(), entry.shape()) else {
-        return Err(entry.unlike("expected floats of shape [samples, steps, channels] (`.astype(\"float32\")`)"));
-    };
-    check_not_empty(&entry, &["samples", "steps", "channels"])?;
-    let inputs = entry.floats()?;
-
-    let entry = archive.entry(&targets_name)?;
-    let targets = match (entry.kind(), entry.shape()) {
-        (Kind::Float, &[s, t, outputs]) => {
-            if [s, t] != [samples, steps] {
-                return Err(entry.unlike(&format!(
-                    "expected [{samples}, {steps}, outputs], as `{inputs_name}` is {:?}",
-                    [samples, steps, channels]
-                )));
-            }
-            check_not_empty(&entry, &["samples", "steps", "outputs"])?;
-            let values = entry.floats()?;
-            let mask =
-                if has_mask { Some(read_mask(archive.entry(&mask_name)?, [samples, steps, outputs])?) } else { None };
-            RecordedTargets::Series { values, outputs, mask }
-        }
-        (Kind::Float, [_]) => {
-            return Err(entry.unlike("class labels must be integers: expected `.astype(\"int64\")`"));
-        }
-        (_, &[s]) => {
-            if s != samples {
-                let shape = [samples, steps, channels];
-                return Err(entry.unlike(&format!("expected [{samples}], as `{inputs_name}` is {shape:?}")));
-            }
-            if has_mask {
-                let problem = format!("`{mask_name}`: `{targets_name}` has class labels, for which there is no mask");
-                return Err(Error::content(path, problem));
-            }
-            RecordedTargets::Labels(entry.labels()?)
-        }
-        (_, [_, _, _]) => {
-            return Err(entry.unlike("a value for each step must be a float: expected `.astype(\"float32\")`"));
-        }
-        _ => {
-            return Err(entry.unlike(
-                "expected floats of shape [samples, steps, outputs], or integer class labels of shape [samples]",
-            ));
-        }
-    };
-    Ok(Some(Recorded { inputs, shape: [samples, steps, channels], targets }))
-}
-
-fn read_mask(entry: Entry, [samples, steps, outputs]: [usize; 3]) -> Result<Vec<f32>> {
-    let fits = match *entry.shape() {
-        [s, t] => [s, t] == [samples, steps],
-        [s, t, o] => [s, t] == [samples, steps] && (o == outputs || o == 1),
-        _ => false,
-    };
-    if !fits {
-        return Err(entry.unlike(&format!(
-            "expected [{samples}, {steps}, {outputs}], [{samples}, {steps}, 1] or [{samples}, {steps}]"
-        )));
-    }
-    entry.floats()
-}
-
-fn check_not_empty(entry: &Entry, names: &[&str]) -> Result<()> {
-    match entry.shape().iter().zip(names).find(|(size, _)| **size == 0) {
-        Some((_, name)) => Err(entry.unlike(&format!("0 {name}; expected at least 1"))),
-        None => Ok(()),
-    }
 }
 
 /// What a constructor says of `targets`, said of `train_targets` in the file.

@@ -18,10 +18,14 @@ pub struct Channels<'a> {
 /// What the network should have answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target<'a> {
-    /// A value a step and output.
+    /// A value per step and output; NaN is left out.
     Series(Channels<'a>),
     /// A class after the last step, counted from 0.
     Class(usize),
+    /// A class per step, one channel; NaN is left out. Outputs are then the classes answered, in the same form.
+    StepClasses(Channels<'a>),
+    /// Not known.
+    Unknown,
 }
 
 /// One trial.
@@ -34,6 +38,17 @@ pub struct Trial<'a> {
     /// What came out; `None` shows the task alone. For classes the last step is read as unnormalised log
     /// probabilities, as cross-entropy does.
     pub outputs: Option<Channels<'a>>,
+}
+
+impl Trial<'_> {
+    /// Channels that target and output are drawn with over time; 0 where there are none.
+    fn drawn_channels(&self) -> usize {
+        match self.target {
+            Target::Series(target) | Target::StepClasses(target) => target.count,
+            Target::Class(_) => 0,
+            Target::Unknown => self.outputs.map_or(0, |outputs| outputs.count),
+        }
+    }
 }
 
 /// More channels than this are drawn as an image instead of lines.
@@ -107,7 +122,7 @@ fn check(trial: &Trial, first: &Trial) {
     let outputs = trial.outputs.map(shape);
     assert_eq!(outputs, first.outputs.map(shape), "trials have outputs of one shape");
     match (trial.target, first.target) {
-        (Target::Series(target), Target::Series(one)) => {
+        (Target::Series(target), Target::Series(one)) | (Target::StepClasses(target), Target::StepClasses(one)) => {
             assert_eq!(shape(target), shape(one), "trials have targets of one shape");
             assert!(outputs.is_none_or(|outputs| outputs == shape(target)), "target and output have one shape");
         }
@@ -115,6 +130,7 @@ fn check(trial: &Trial, first: &Trial) {
             let known = outputs.is_none_or(|(count, _)| class < count);
             assert!(known, "class {class} is not below the number of outputs");
         }
+        (Target::Unknown, Target::Unknown) => {}
         _ => panic!("trials have targets of one kind"),
     }
 }
@@ -164,16 +180,16 @@ fn rows(trial: &Trial) -> Vec<Row> {
     };
     match trial.target {
         Target::Class(_) => rows.iter_mut().last().expect("an input").timed = true,
-        Target::Series(Channels { count, .. }) => {
-            match count {
-                0..=LINES => rows.extend((0..count).map(|i| row(What::OutputLine(i), line(count)))),
-                _ => {
-                    let images = [What::TargetImage, What::OutputImage];
-                    let shown = if trial.outputs.is_some() { &images[..] } else { &images[..1] };
-                    rows.extend(shown.iter().map(|&what| row(what, image(count))));
+        _ => {
+            match trial.drawn_channels() {
+                count @ 0..=LINES => rows.extend((0..count).map(|i| row(What::OutputLine(i), line(count)))),
+                count => {
+                    let known = matches!(trial.target, Target::Series(_)).then_some(What::TargetImage);
+                    let answered = trial.outputs.map(|_| What::OutputImage);
+                    rows.extend(known.into_iter().chain(answered).map(|what| row(what, image(count))));
                 }
             }
-            rows.iter_mut().last().expect("an output").timed = true;
+            rows.iter_mut().last().expect("an input").timed = true;
         }
     }
     if let (Target::Class(_), Some(_)) = (trial.target, trial.outputs) {
@@ -199,7 +215,16 @@ fn key(trial: &Trial) -> Vec<(Swatch, String)> {
                 entries.push((Swatch::Line(style::VERMILION, style::CURVE), "output".into()));
             }
         }
-        Target::Series(_) => {}
+        Target::StepClasses(_) => {
+            entries.push((Swatch::Line(style::WIDE, 4.5), "class".into()));
+            if trial.outputs.is_some() {
+                entries.push((Swatch::Line(style::VERMILION, style::CURVE), "answered".into()));
+            }
+        }
+        Target::Unknown if trial.outputs.is_some_and(|outputs| outputs.count <= LINES) => {
+            entries.push((Swatch::Line(style::VERMILION, style::CURVE), "output".into()));
+        }
+        Target::Series(_) | Target::Unknown => {}
     }
     entries
 }
@@ -233,8 +258,8 @@ impl Row {
             trials.iter().map(|trial| trial.inputs.values).collect()
         } else {
             let targets = trials.iter().filter_map(|trial| match trial.target {
-                Target::Series(target) => Some(target.values),
-                Target::Class(_) => None,
+                Target::Series(target) | Target::StepClasses(target) => Some(target.values),
+                Target::Class(_) | Target::Unknown => None,
             });
             targets.chain(trials.iter().filter_map(|trial| trial.outputs).map(|outputs| outputs.values)).collect()
         };
@@ -264,11 +289,12 @@ impl Row {
                 What::OutputLine(channel) => {
                     let frame = Frame { rect, x: time, y };
                     frame.axes(canvas, text);
-                    if let Target::Series(target) = target {
-                        line(canvas, &frame, target, channel, (style::WIDE, 4.5));
+                    let draw = if matches!(target, Target::StepClasses(_)) { stairs } else { line };
+                    if let Target::Series(target) | Target::StepClasses(target) = target {
+                        draw(canvas, &frame, target, channel, (style::WIDE, 4.5));
                     }
                     if let Some(outputs) = trial.outputs {
-                        line(canvas, &frame, outputs, channel, (style::VERMILION, style::CURVE));
+                        draw(canvas, &frame, outputs, channel, (style::VERMILION, style::CURVE));
                     }
                 }
                 _ => unreachable!("an image has a scale of colours"),
@@ -303,9 +329,12 @@ impl Row {
         let name = match self.what {
             What::InputLine(channel) => numbered("Input", channel, trial.inputs.count),
             What::OutputLine(channel) => {
-                let name = if trial.outputs.is_some() { "Output" } else { "Target" };
-                let Target::Series(target) = trial.target else { unreachable!("classes have no line") };
-                numbered(name, channel, target.count)
+                let name = match trial.target {
+                    Target::StepClasses(_) => "Class",
+                    _ if trial.outputs.is_some() => "Output",
+                    _ => "Target",
+                };
+                numbered(name, channel, trial.drawn_channels())
             }
             What::InputImage => "Input channel".into(),
             What::TargetImage => "Target channel".into(),
@@ -329,6 +358,19 @@ fn line(
     (color, width): (plotters::style::RGBColor, f64),
 ) {
     frame.curve(canvas, extremes(channels.values, channels.count, channel, PIECES).into_iter(), color, width);
+}
+
+/// As [`line`], level for the whole of each step.
+fn stairs(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    channels: Channels,
+    channel: usize,
+    (color, width): (plotters::style::RGBColor, f64),
+) {
+    let points = extremes(channels.values, channels.count, channel, PIECES);
+    let levels = points.into_iter().flat_map(|(step, value)| [(step - 0.5, value), (step + 0.5, value)]);
+    frame.curve(canvas, levels, color, width);
 }
 
 fn image(canvas: &mut Canvas, rect: Rect, channels: Channels, map: ColorMap) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::bptt::{Plan, PlanSummary, Storage};
 use crate::caches::caches;
-use crate::data::Data;
+use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::network::Wiring;
 use crate::run::RunConfig;
@@ -119,8 +119,8 @@ pub fn inspect(source: &Path) -> Result<Inspection> {
 
 /// What training `wiring` by `config` takes; what keeps it from being said is added to `problems`.
 fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> Option<Training> {
-    let data = config.validate().and_then(|()| config.task.load(config.seed, Path::new("")));
-    let checked = data.and_then(|data| check_shapes(wiring, data.train(), "training").map(|()| data));
+    let data = config.validate().and_then(|()| config.task.sources(config.seed, Path::new("")));
+    let checked = data.and_then(|data| check_shapes(wiring, data.train().form(), "training").map(|()| data));
     match checked {
         Ok(data) => Some(training_on(config, wiring, &data)),
         Err(error) => {
@@ -130,13 +130,13 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
     }
 }
 
-fn training_on(config: &RunConfig, wiring: &Wiring, data: &Data) -> Training {
-    let storage = Storage::whole(wiring, config.batch, data.train().steps());
+fn training_on(config: &RunConfig, wiring: &Wiring, data: &Sources) -> Training {
+    let storage = Storage::whole(wiring, config.batch, data.train().form().steps);
     let plan = Plan::new(wiring, None, Some(storage), config.batch).summary(wiring);
     let cache = caches().into_iter().find(|cache| plan.state_bytes <= cache.bytes);
     Training {
         batch: config.batch,
-        steps: data.train().steps(),
+        steps: data.train().form().steps,
         memory: config.estimate(None, wiring, data).expect("without a limit there is none to miss"),
         states_fit: cache.as_ref().map_or("memory", |cache| cache.name),
         cache_bytes: cache.map(|cache| cache.bytes),

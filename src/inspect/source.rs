@@ -95,8 +95,8 @@ fn wrong_numbers(network: &NetworkContents, config: Option<&RunConfig>) -> Vec<S
 /// A configuration: its wiring is drawn or read.
 pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
     config.validate()?;
-    let data = config.task.load(config.seed, Path::new(""))?;
-    let (channels, outputs) = (data.train().channels(), data.train().outputs());
+    let data = config.task.sources(config.seed, Path::new(""))?;
+    let (channels, outputs) = (data.train().form().channels, data.train().form().outputs);
     let wiring = Wiring::new(&config.connectome()?, config.cell, (channels, config.input), (outputs, config.readout))?;
     Ok(Inspection {
         kind: Kind::Configuration,

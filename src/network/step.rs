@@ -97,6 +97,26 @@ impl Step<'_> {
         };
         kernels::forward(self.isa, &call, output, None);
     }
+
+    /// A matrix times states, with nothing added: `[rows, lanes]`.
+    pub fn product(&self, operand: Operand, out: &mut [f32]) {
+        let rows = 0..operand.pattern.rows();
+        let call = Forward {
+            rows: &rows,
+            lanes: self.lanes,
+            recurrent: Product::Of(operand),
+            input: None,
+            bias: &vec![0.0; rows.end],
+            activation: kernels::Activation::Identity,
+        };
+        kernels::forward(self.isa, &call, out, None);
+    }
+
+    /// The rate of one activation: rho(a).
+    pub fn rate(&self, activation: f32) -> f32 {
+        // written so that NaN stays
+        if self.network.wiring.rectified() && activation <= 0.0 { 0.0 } else { activation }
+    }
 }
 
 impl Step<'_> {

@@ -59,7 +59,7 @@ pub(super) fn write(
     };
     let config = serde_json::to_value(config).expect("settings are plain data");
     let table: Vec<f64> = rows.iter().flat_map(|row| row.to_numbers()).collect();
-    let sums = [running.objective, running.loss, running.weight, running.correct, running.samples, seconds];
+    let sums = [running.objective, running.loss, running.weight, running.correct, running.asked, seconds];
     let mut tensors =
         vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
     tensors.extend(moment_tensors(network.wiring(), optimizer.moments()));
@@ -117,7 +117,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         inputs: progress.inputs,
         position: Position { epoch: progress.epoch, step: progress.step },
         updates: progress.updates,
-        running: Running { objective: sums[0], loss: sums[1], weight: sums[2], correct: sums[3], samples: sums[4] },
+        running: Running { objective: sums[0], loss: sums[1], weight: sums[2], correct: sums[3], asked: sums[4] },
         network,
         moments,
     })

@@ -2,13 +2,9 @@
 
 use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
 use crate::bptt::LossName;
-use crate::data::{Dataset, Targets};
-use crate::figure::{
-    Channels, Curve, LossFigure, Target, Trial, loss_curves, trials, weight_distribution as draw_distribution,
-    weight_maps,
-};
+use crate::figure::{Curve, LossFigure, loss_curves, trials, weight_distribution as draw_distribution, weight_maps};
 
-use super::RunConfig;
+use super::{FirstTrials, RunConfig};
 use crate::network::RECURRENT;
 use crate::train::{Row, Trainer};
 
@@ -79,28 +75,6 @@ fn loss(config: &RunConfig, rows: &[Row]) -> String {
 fn test_trials(config: &RunConfig, trainer: &mut Trainer) -> String {
     let count = TRIALS.min(trainer.data().test().samples());
     let outputs = trainer.outputs(count);
-    let shown = first_trials(trainer.data().test(), TRIALS, Some(&outputs));
-    trials(&title(config, ": test trials"), &shown)
-}
-
-/// The first `count` samples of a data set, or as many as there are, to draw with [`trials`]; `outputs`,
-/// `[count, steps, outputs]`, is what a network answered.
-///
-/// # Panics
-/// If `outputs` are fewer.
-pub fn first_trials<'a>(data: &'a Dataset, count: usize, outputs: Option<&'a [f32]>) -> Vec<Trial<'a>> {
-    let of = |values: &'a [f32], count: usize, k: usize| {
-        let trial = data.steps() * count;
-        Channels { values: &values[k * trial..][..trial], count }
-    };
-    (0..count.min(data.samples()))
-        .map(|k| Trial {
-            inputs: of(data.inputs(), data.channels(), k),
-            target: match data.targets() {
-                Targets::Series { values, .. } => Target::Series(of(values, data.outputs(), k)),
-                Targets::Classes { labels, .. } => Target::Class(labels[k] as usize),
-            },
-            outputs: outputs.map(|outputs| of(outputs, data.outputs(), k)),
-        })
-        .collect()
+    let shown = FirstTrials::new(trainer.data().test(), TRIALS, Some(&outputs));
+    trials(&title(config, ": test trials"), &shown.trials())
 }

@@ -9,6 +9,8 @@ mod figures;
 #[path = "no_figures.rs"]
 mod figures;
 mod finished;
+#[cfg(feature = "plot")]
+mod first_trials;
 mod gradient_file;
 mod method;
 mod metrics_file;
@@ -20,9 +22,9 @@ mod start;
 mod validate;
 
 pub use config::{CheckpointSpec, PenaltySpec, RunConfig};
-#[cfg(feature = "plot")]
-pub use figures::first_trials;
 pub use finished::{Finished, finished, metrics_of};
+#[cfg(feature = "plot")]
+pub use first_trials::FirstTrials;
 pub use gradient_file::save_gradient;
 pub use method::Method;
 pub use running::{Ending, Event, Report, Run, names};

@@ -7,7 +7,7 @@ use super::running::keeps_start;
 use super::{RunConfig, Start};
 use crate::bptt::Objective;
 use crate::connectome::Connectome;
-use crate::data::Data;
+use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::exec::Exec;
 use crate::network::{InputSpec, Network, RECURRENT, ReadoutSpec, Wiring};
@@ -131,7 +131,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// If the limit cannot be met.
-    pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Data) -> Result<MemoryEstimate> {
+    pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Sources) -> Result<MemoryEstimate> {
         MemoryEstimate::plan(&self.settings_within(limit), self.start_bytes(wiring), wiring, data)
     }
 
@@ -145,15 +145,16 @@ impl RunConfig {
     }
 
     /// Channels of the input, and outputs, with what the configuration says of them.
-    fn ends(&self, data: &Data) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
-        ((data.train().channels(), self.input), (data.train().outputs(), self.readout))
+    fn ends(&self, data: &Sources) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
+        let form = data.train().form();
+        ((form.channels, self.input), (form.outputs, self.readout))
     }
 
     /// The data, for a network that starts with this wiring.
     ///
     /// # Errors
     /// If its cell, input or readout are not those of the configuration, or the data do not fit it.
-    fn data_for(&self, wiring: &Wiring) -> Result<Data> {
+    fn data_for(&self, wiring: &Wiring) -> Result<Sources> {
         self.validate()?;
         let (input, readout) = wiring.specs();
         let other = first_other("cell", &self.cell, &wiring.cell())
@@ -163,15 +164,15 @@ impl RunConfig {
             let problem = format!("{ours}, but the model that the run starts from has {its}; expected that");
             return Err(Error::setting(key, problem));
         }
-        let data = self.task.load(self.seed, Path::new(""))?;
-        check_shapes(wiring, data.train(), "training")?;
-        check_shapes(wiring, data.test(), "test")?;
+        let data = self.task.sources(self.seed, Path::new(""))?;
+        check_shapes(wiring, data.train().form(), "training")?;
+        check_shapes(wiring, data.test().form(), "test")?;
         Ok(data)
     }
 
-    fn inputs(&self) -> Result<(Connectome, Data)> {
+    fn inputs(&self) -> Result<(Connectome, Sources)> {
         self.validate()?;
-        Ok((self.connectome()?, self.task.load(self.seed, Path::new(""))?))
+        Ok((self.connectome()?, self.task.sources(self.seed, Path::new(""))?))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use rand::RngExt;
 
-use crate::data::{Data, Dataset, Targets};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
 use crate::task::{Description, Task};
@@ -39,20 +39,28 @@ impl Task for FlipFlop {
         }
     }
 
-    fn generate(&self, seed: u64) -> Result<Data> {
+    fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
+        self.split("task.train-samples", self.train_samples, stream(draw, Purpose::TrainSamples, 0))
+    }
+
+    fn test(&self, seed: u64) -> Result<Dataset> {
+        self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))
+    }
+}
+
+impl FlipFlop {
+    /// Whether the settings of a trial are within their ranges.
+    fn check(&self) -> Result<()> {
         if !(0.0..=1.0).contains(&self.probability) {
             let problem = format!("{}; expected a probability from 0 to 1", self.probability);
             return Err(Error::setting("task.probability", problem));
         }
         super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps)])?;
-        let train = self.split("task.train-samples", self.train_samples, stream(seed, Purpose::TrainSamples, 0))?;
-        let test = self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))?;
-        Data::new(train, test)
+        Ok(())
     }
-}
 
-impl FlipFlop {
     fn split(&self, key: &str, samples: usize, mut stream: Stream) -> Result<Dataset> {
+        self.check()?;
         super::check_sizes(&[(key, samples)])?;
         let shape = [samples, self.steps, self.channels];
         let mut inputs = super::zeros(key, shape)?;

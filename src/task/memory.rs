@@ -6,7 +6,7 @@
 
 use rand::RngExt;
 
-use crate::data::{Data, Dataset, Targets};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
 use crate::task::{Description, Task};
@@ -42,7 +42,18 @@ impl Task for Memory {
         }
     }
 
-    fn generate(&self, seed: u64) -> Result<Data> {
+    fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
+        self.split("task.train-samples", self.train_samples, stream(draw, Purpose::TrainSamples, 0))
+    }
+
+    fn test(&self, seed: u64) -> Result<Dataset> {
+        self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))
+    }
+}
+
+impl Memory {
+    /// Whether the settings of a trial are within their ranges.
+    fn check(&self) -> Result<()> {
         super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps), ("task.cue", self.cue)])?;
         if self.cue >= self.steps {
             let problem = format!(
@@ -61,14 +72,11 @@ impl Task for Memory {
             );
             return Err(Error::setting("task.delay", problem));
         }
-        let train = self.split("task.train-samples", self.train_samples, stream(seed, Purpose::TrainSamples, 0))?;
-        let test = self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))?;
-        Data::new(train, test)
+        Ok(())
     }
-}
 
-impl Memory {
     fn split(&self, key: &str, samples: usize, mut stream: Stream) -> Result<Dataset> {
+        self.check()?;
         super::check_sizes(&[(key, samples)])?;
         let shape = [samples, self.steps, self.channels];
         let mut inputs = super::zeros(key, shape)?;

@@ -1,20 +1,24 @@
 //! What to learn: one file per task; and recorded data.
 
 mod flip_flop;
+mod fresh;
 mod images;
 mod memory;
 mod spec;
 mod waves;
 
 pub use flip_flop::FlipFlop;
+pub use fresh::Fresh;
 pub use images::{Images, Scan};
 pub use memory::Memory;
-pub use spec::TaskSpec;
+pub use spec::{Drawn, TaskSpec};
 pub use waves::{Waves, WavesVersion};
+
+use std::fmt::Debug;
 
 use serde::Serialize;
 
-use crate::data::Data;
+use crate::data::{Data, Dataset};
 use crate::error::{Error, Result};
 
 /// What a task is, in words: a phrase each, without a full stop.
@@ -32,26 +36,42 @@ pub struct Description {
 
 /// What recorded data are, in words.
 pub const RECORDED: Description = Description {
-    learned: "what recorded data have: a value for each step, or a class after the last one",
+    learned: "what recorded data have: a value or a class for each step, or a class after the last one",
     inputs: "arrays train_inputs, test_inputs of a .npz file: [samples, steps, channels]",
-    targets: "arrays train_targets, test_targets: [samples, steps, outputs], or class labels [samples]; may have a mask",
+    targets: "arrays train_targets, test_targets: [samples, steps, outputs], or class labels [samples] or [samples, steps]; \
+              may have a mask and lengths",
     source: "a file of your own, as numpy.savez writes it",
 };
 
 /// A generated task: settings from which samples are drawn.
-pub trait Task {
+pub trait Task: Debug + Send + Sync {
     /// Its name, as `kind` in a configuration.
     fn name(&self) -> &'static str;
 
     /// What it is, in words.
     fn describe(&self) -> Description;
 
+    /// Draws the training samples from the streams of `draw`. What is drawn once per run, and stays the same however
+    /// often samples are drawn, comes from those of `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the key (`task.…`) of the first setting that is wrong.
+    fn training(&self, seed: u64, draw: u64) -> Result<Dataset>;
+
+    /// Draws the test samples from the streams of `seed`.
+    ///
+    /// # Errors
+    /// As [`training`](Self::training).
+    fn test(&self, seed: u64) -> Result<Dataset>;
+
     /// Draws both splits from the streams of `seed`: the same seed and settings give the same bits, and the size of
     /// one split does not change the other.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the key (`task.…`) of the first setting that is wrong.
-    fn generate(&self, seed: u64) -> Result<Data>;
+    /// As [`training`](Self::training).
+    fn generate(&self, seed: u64) -> Result<Data> {
+        Data::new(self.training(seed, seed)?, self.test(seed)?)
+    }
 }
 
 /// Sizes that must be at least 1, with their keys.

@@ -11,9 +11,9 @@ use std::f64::consts::PI;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Data, Dataset, Targets};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::random::{Purpose, Stream, stream};
+use crate::random::{self, Purpose, Stream, stream};
 use crate::task::{Description, Task};
 
 /// Points of the waves, 0.2 apart.
@@ -61,23 +61,24 @@ impl Task for Waves {
         }
     }
 
-    fn generate(&self, seed: u64) -> Result<Data> {
-        if !(1..POINTS).contains(&self.steps) {
-            let problem = format!("{}; expected 1 to {}: the waves have {POINTS} points", self.steps, POINTS - 1);
-            return Err(Error::setting("task.steps", problem));
-        }
-        let waves = Parameters::draw(stream(seed, Purpose::TaskParameters, 0)).waves(self.version);
-        let train =
-            self.split("task.train-samples", self.train_samples, &waves, stream(seed, Purpose::TrainSamples, 0))?;
-        let test = self.split("task.test-samples", self.test_samples, &waves, stream(seed, Purpose::TestSamples, 0))?;
-        Data::new(train, test)
+    fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
+        self.split("task.train-samples", self.train_samples, seed, stream(draw, Purpose::TrainSamples, 0))
+    }
+
+    fn test(&self, seed: u64) -> Result<Dataset> {
+        self.split("task.test-samples", self.test_samples, seed, stream(seed, Purpose::TestSamples, 0))
     }
 }
 
 impl Waves {
-    /// Windows of `waves`, `[POINTS, 2]`.
-    fn split(&self, key: &str, samples: usize, waves: &[f32], mut stream: Stream) -> Result<Dataset> {
+    /// Windows of the waves of `seed`.
+    fn split(&self, key: &str, samples: usize, seed: u64, mut stream: Stream) -> Result<Dataset> {
+        if !(1..POINTS).contains(&self.steps) {
+            let problem = format!("{}; expected 1 to {}: the waves have {POINTS} points", self.steps, POINTS - 1);
+            return Err(Error::setting("task.steps", problem));
+        }
         super::check_sizes(&[(key, samples)])?;
+        let waves = Parameters::draw(random::stream(seed, Purpose::TaskParameters, 0)).waves(self.version);
         let shape = [samples, self.steps, CHANNELS];
         let mut inputs = super::zeros(key, shape)?;
         let mut values = super::zeros(key, shape)?;

@@ -1,9 +1,7 @@
 //! Batches of a dataset through a network, and what they add up to.
 
-use rayon::prelude::*;
-
-use crate::bptt::{Bptt, LossName, Objective, Outcome, Target};
-use crate::data::{Dataset, Targets};
+use crate::bptt::{Bptt, Objective, Outcome, TargetKind};
+use crate::data::{Dataset, Form};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
 use crate::network::{Network, Wiring};
@@ -17,10 +15,10 @@ pub struct Running {
     pub loss: f64,
     /// Σ weight.
     pub weight: f64,
-    /// Samples answered rightly (classes).
+    /// Answers that were right (classes).
     pub correct: f64,
-    /// Samples seen.
-    pub samples: f64,
+    /// Answers asked for (classes): one per sample, or one for each step that counts.
+    pub asked: f64,
 }
 
 /// What one pass over samples came to.
@@ -30,24 +28,25 @@ pub struct Summary {
     pub objective: f64,
     /// The loss alone.
     pub loss: f64,
-    /// For classes: the share of samples answered rightly.
+    /// For classes: the share of samples answered rightly at their last step or, with a class for each step, of the steps
+    /// of a weight above 0 (each counts the same, whatever its weight).
     pub accuracy: Option<f64>,
 }
 
 impl Running {
-    pub(super) fn add(&mut self, outcome: &Outcome, samples: usize) {
+    pub(super) fn add(&mut self, outcome: &Outcome) {
         self.objective += outcome.objective * outcome.weight;
         self.loss += outcome.loss * outcome.weight;
         self.weight += outcome.weight;
         self.correct += outcome.correct as f64;
-        self.samples += samples as f64;
+        self.asked += outcome.asked as f64;
     }
 
-    pub(super) fn summary(&self, data: &Dataset) -> Summary {
+    pub(super) fn summary(&self, targets: TargetKind) -> Summary {
         Summary {
             objective: self.objective / self.weight,
             loss: self.loss / self.weight,
-            accuracy: matches!(data.targets(), Targets::Classes { .. }).then(|| self.correct / self.samples),
+            accuracy: targets.has_classes().then(|| self.correct / self.asked),
         }
     }
 }
@@ -56,62 +55,72 @@ impl Running {
 #[derive(Debug)]
 pub struct Evaluation {
     bptt: Bptt,
-    loss: LossName,
     batch: usize,
 }
 
 impl Evaluation {
     /// Memory to run `network` on datasets of the form of `data`, `batch` samples at a time (at most all).
-    pub fn new(network: &Network, exec: impl Into<Exec>, loss: LossName, data: &Dataset, batch: usize) -> Self {
+    pub fn new(network: &Network, exec: impl Into<Exec>, data: &Dataset, batch: usize) -> Self {
         let batch = batch.min(data.samples());
-        Self { bptt: Bptt::forward_only(network, exec, loss, batch, data.steps()), loss, batch }
+        Self { bptt: Bptt::forward_only(network, exec, data.targets().kind(), batch, data.steps()), batch }
     }
 
     /// The loss over all samples of `data`.
+    ///
+    /// # Panics
+    /// If the data have no targets.
     pub fn run(&mut self, network: &Network, data: &Dataset, objective: &Objective) -> Summary {
+        assert_ne!(data.targets().kind(), TargetKind::Missing, "a loss is taken of targets");
         let mut running = Running::default();
-        self.each_batch(network, data, objective, data.samples(), |samples, outcome, _| {
-            running.add(outcome, samples.len());
-        });
-        running.summary(data)
+        self.each_batch(data, data.samples(), |_, bptt| running.add(&bptt.evaluate(network, objective)));
+        running.summary(data.targets().kind())
     }
 
-    /// What the network answers to the first `samples` of `data`: `[samples, steps, outputs]`.
+    /// What the network answers to the first `samples` of `data`: `[samples, steps, outputs]`. Targets are not needed.
     ///
     /// # Panics
     /// If there are not so many.
     pub fn outputs(&mut self, network: &Network, data: &Dataset, samples: usize) -> Vec<f32> {
-        let (steps, outputs) = (data.steps(), data.outputs());
-        let mut out = vec![0.0; samples * steps * outputs];
-        let objective = Objective { loss: self.loss, l2_weights: 0.0, l2_rates: 0.0 };
-        self.each_batch(network, data, &objective, samples, |batch, _, bptt| {
-            for group in bptt.groups() {
-                let lanes = group.lanes;
-                for lane in 0..lanes.used {
-                    let sample = batch[lanes.first + lane] as usize;
-                    for (k, out) in out[sample * steps * outputs..][..steps * outputs].iter_mut().enumerate() {
-                        *out = group.output()[k * lanes.stored + lane];
-                    }
-                }
-            }
+        let width = data.steps() * network.wiring().outputs();
+        let mut out = vec![0.0; samples * width];
+        self.each_batch(data, samples, |batch, bptt| {
+            bptt.forward(network, None);
+            bptt.outputs(network, &mut out[batch[0] as usize * width..][..batch.len() * width]);
         });
         out
     }
 
-    fn each_batch(
+    /// The rates of all neurons, `[samples, steps, neurons]`, a batch at a time: `take` is called with those of each batch
+    /// in turn, until it fails. Targets are not needed.
+    ///
+    /// # Errors
+    /// What `take` returned.
+    pub fn rates<E>(
         &mut self,
         network: &Network,
         data: &Dataset,
-        objective: &Objective,
-        samples: usize,
-        mut seen: impl FnMut(&[u32], &Outcome, &Bptt),
-    ) {
+        mut take: impl FnMut(&[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let width = data.steps() * network.wiring().neurons();
+        let mut rates = vec![0.0; self.batch * width];
+        let mut taken = Ok(());
+        self.each_batch(data, data.samples(), |batch, bptt| {
+            if taken.is_ok() {
+                let rates = &mut rates[..batch.len() * width];
+                bptt.forward(network, Some(rates));
+                taken = take(rates);
+            }
+        });
+        taken
+    }
+
+    /// Fills each batch of the first `samples` in turn.
+    fn each_batch(&mut self, data: &Dataset, samples: usize, mut seen: impl FnMut(&[u32], &mut Bptt)) {
         assert!(samples <= data.samples(), "{samples} of {} samples", data.samples());
         let samples: Vec<u32> = (0..samples as u32).collect();
         for batch in samples.chunks(self.batch) {
             fill(&mut self.bptt, data, batch);
-            let outcome = self.bptt.evaluate(network, objective);
-            seen(batch, &outcome, &self.bptt);
+            seen(batch, &mut self.bptt);
         }
     }
 }
@@ -119,28 +128,17 @@ impl Evaluation {
 /// Loads samples of a dataset into the lane groups.
 pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {
     bptt.set_samples(samples.len());
-    bptt.groups_mut().par_iter_mut().for_each(|group| {
-        let lanes = group.lanes;
-        let samples = &samples[lanes.first..lanes.first + lanes.used];
-        data.gather_inputs(samples, lanes.stored, &mut group.input);
-        match &mut group.target {
-            Target::Series { values, mask } => {
-                data.gather_targets(samples, lanes.stored, values);
-                data.gather_mask(samples, lanes.stored, mask);
-            }
-            Target::Classes { labels, .. } => data.gather_labels(samples, lanes.stored, labels),
-        }
-    });
+    data.gather(samples, bptt.groups_mut());
 }
 
 /// Whether the channels and outputs of `data` are those of the network; `split` is for the message.
 ///
 /// # Errors
 /// If they are not.
-pub fn check_shapes(wiring: &Wiring, data: &Dataset, split: &str) -> Result<()> {
+pub fn check_shapes(wiring: &Wiring, data: Form, split: &str) -> Result<()> {
     for (key, what, got, want) in [
-        ("inputs", "channels", data.channels(), wiring.channels()),
-        ("targets", "outputs", data.outputs(), wiring.outputs()),
+        ("inputs", "channels", data.channels, wiring.channels()),
+        ("targets", "outputs", data.outputs, wiring.outputs()),
     ] {
         if got != want {
             let problem = format!("the {split} data have {got} {what}, the network has {want}");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::TrainSettings;
 use crate::bptt::{BpttMemory, Storage};
 use crate::constraint::Guard;
-use crate::data::Data;
+use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::network::{ParameterId, Wiring};
 use crate::optim::Optimizer;
@@ -63,8 +63,8 @@ impl MemoryEstimate {
     ///
     /// # Errors
     /// If the limit cannot be met: with what could.
-    pub(crate) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data) -> Result<Self> {
-        let (batch, steps) = (settings.batch, data.train().steps());
+    pub(crate) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Sources) -> Result<Self> {
+        let (batch, steps) = (settings.batch, data.train().form().steps);
         let with = |storage: Storage| Self::new(settings, others, wiring, data, storage);
         let Some(limit) = settings.memory_limit else { return Ok(with(Storage::whole(wiring, batch, steps))) };
         let least = with(Storage::least(wiring, batch, steps));
@@ -85,13 +85,12 @@ impl MemoryEstimate {
         })
     }
 
-    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Data, storage: Storage) -> Self {
+    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Sources, storage: Storage) -> Self {
         let trainable = settings.trainable(wiring);
         let bytes = |names: &[ParameterId]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
-        let loss = settings.objective.loss;
-        let step = BpttMemory::with_storage(wiring, loss, settings.batch, &trainable, &storage);
+        let step = BpttMemory::with_storage(wiring, train.form().targets, settings.batch, &trainable, &storage);
         let test_batch = settings.batch.min(test.samples());
         let mut out = Self {
             synapses: pattern(wiring.recurrent())
@@ -105,8 +104,8 @@ impl MemoryEstimate {
             states: step.states,
             rates: step.rates,
             batch: step.batch,
-            evaluation: BpttMemory::new(wiring, loss, test_batch, test.steps(), None).total(),
-            data: (train.bytes() + test.bytes()) as u64,
+            evaluation: BpttMemory::new(wiring, test.form().targets, test_batch, test.steps(), None).total(),
+            data: train.bytes() + test.bytes() as u64,
             program: PROGRAM,
             total: 0,
             limit: settings.memory_limit,

@@ -1,9 +1,9 @@
 //! One step and one epoch of training, without files.
 
-use super::{Evaluation, MemoryEstimate, Moments, Running, Summary, check_shapes, fill};
+use super::{Evaluation, MemoryEstimate, Moments, Running, Summary, check_shapes};
 use crate::bptt::{Bptt, BpttMemory, Objective, Outcome, check_memory};
 use crate::constraint::{Constraint, Guard};
-use crate::data::{Data, Targets, batches_per_epoch, check_batch, epoch_order};
+use crate::data::{Sources, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
 use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
@@ -80,7 +80,7 @@ pub struct Position {
 pub struct Trainer {
     network: Network,
     settings: TrainSettings,
-    data: Data,
+    data: Sources,
     exec: Exec,
     guard: Guard,
     optimizer: Optimizer,
@@ -101,15 +101,20 @@ impl Trainer {
     /// # Errors
     /// If a number of the optimizer or the schedule is out of its range, if the data do not fit the network or the
     /// loss, if a batch is larger than the data or does not fit in memory or its limit, or if nothing is left to train.
-    pub fn new(network: Network, data: Data, settings: TrainSettings, exec: impl Into<Exec>) -> Result<Self> {
-        Self::beside(0, network, data, settings, exec.into())
+    pub fn new(
+        network: Network,
+        data: impl Into<Sources>,
+        settings: TrainSettings,
+        exec: impl Into<Exec>,
+    ) -> Result<Self> {
+        Self::beside(0, network, data.into(), settings, exec.into())
     }
 
     /// As [`new`](Self::new), beside `others` bytes that the memory limit counts too.
     pub(crate) fn beside(
         others: u64,
         network: Network,
-        data: Data,
+        data: Sources,
         settings: TrainSettings,
         exec: Exec,
     ) -> Result<Self> {
@@ -117,13 +122,13 @@ impl Trainer {
         exec.clone().install(|| Self::build(others, network, data, settings, exec))
     }
 
-    fn build(others: u64, mut network: Network, data: Data, settings: TrainSettings, exec: Exec) -> Result<Self> {
+    fn build(others: u64, mut network: Network, data: Sources, settings: TrainSettings, exec: Exec) -> Result<Self> {
         settings.optimizer.validate()?;
         settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
-        for (split, dataset) in [("training", data.train()), ("test", data.test())] {
-            check_shapes(&wiring, dataset, split)?;
-            dataset.check_loss(settings.objective.loss)?;
+        for (split, form) in [("training", data.train().form()), ("test", data.test().form())] {
+            check_shapes(&wiring, form, split)?;
+            form.check_loss(settings.objective.loss)?;
         }
         check_batch(settings.batch, data.train().samples())?;
         let trainable = settings.trainable(&wiring);
@@ -135,16 +140,16 @@ impl Trainer {
         if held_by.keeps_signs() {
             guard.project(exec.isa(), &mut network);
         }
-        let loss = settings.objective.loss;
+        let form = data.train().form();
         let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
-        BpttMemory::with_storage(&wiring, loss, settings.batch, &trainable, &storage).check(
+        BpttMemory::with_storage(&wiring, form.targets, settings.batch, &trainable, &storage).check(
             &wiring,
             settings.batch,
-            data.train().steps(),
+            form.steps,
         )?;
         check_memory(&wiring, settings.batch.min(data.test().samples()), data.test().steps(), false)?;
-        let bptt = Bptt::with_storage(&network, &exec, loss, settings.batch, &trainable, storage);
-        let evaluation = Evaluation::new(&network, &exec, loss, data.test(), settings.batch);
+        let bptt = Bptt::with_storage(&network, &exec, form.targets, settings.batch, &trainable, storage);
+        let evaluation = Evaluation::new(&network, &exec, data.test(), settings.batch);
         Ok(Self {
             optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
             gradients: bptt.gradients(&network),
@@ -173,7 +178,7 @@ impl Trainer {
     }
 
     /// The data.
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &Sources {
         &self.data
     }
 
@@ -206,26 +211,26 @@ impl Trainer {
     /// way.
     pub fn fingerprint(&self) -> u32 {
         let mut sum = flate2::Crc::new();
-        let mut add = |values: &[f32]| sum.update(bytemuck::cast_slice(values));
-        self.network.parameters().ids().for_each(|id| add(&self.network.parameters()[id]));
-        let mut labelled = flate2::Crc::new();
-        for dataset in [self.data.train(), self.data.test()] {
-            add(dataset.inputs());
-            match dataset.targets() {
-                Targets::Series { values, mask, .. } => {
-                    add(values);
-                    mask.as_deref().map(&mut add);
-                }
-                Targets::Classes { labels, .. } => labelled.update(bytemuck::cast_slice(labels)),
-            }
+        for id in self.network.parameters().ids() {
+            sum.update(bytemuck::cast_slice(&self.network.parameters()[id]));
         }
-        sum.combine(&labelled);
+        let data = [self.data.train().fingerprint(), self.data.test().fingerprint()];
+        sum.update(bytemuck::cast_slice(&data));
         sum.sum()
     }
 
     /// What it runs with.
     pub fn exec(&self) -> &Exec {
         &self.exec
+    }
+
+    /// Loads training samples of the epoch under way into memory of the caller's.
+    ///
+    /// # Errors
+    /// If the source cannot give them.
+    pub(crate) fn load(&mut self, bptt: &mut Bptt, samples: &[u32]) -> Result<()> {
+        bptt.set_samples(samples.len());
+        self.data.train_mut().fill(self.position.epoch, samples, bptt.groups_mut())
     }
 
     /// Goes on where another trainer of the same settings stood.
@@ -263,7 +268,8 @@ impl Trainer {
     /// end of an epoch, what the whole epoch came to.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss or the gradient is not finite; the parameters are then as they were.
+    /// [`Error::Diverged`] if the loss or the gradient is not finite, or an error of the source of the samples; the
+    /// parameters are then as they were.
     pub fn step(&mut self) -> Result<(Outcome, Option<Summary>)> {
         // a caller from outside of the pool enters it here, once, and not for each part of a step
         self.exec.clone().install(|| self.step_in_pool())
@@ -277,7 +283,8 @@ impl Trainer {
         }
         let start = self.position.step * self.settings.batch;
         let batch = &self.order[start..samples.min(start + self.settings.batch)];
-        fill(&mut self.bptt, self.data.train(), batch);
+        self.bptt.set_samples(batch.len());
+        self.data.train_mut().fill(self.position.epoch, batch, self.bptt.groups_mut())?;
         let outcome = self.bptt.gradient(&self.network, &self.settings.objective, &mut self.gradients);
         let diverged =
             |what, value| Error::Diverged { what, value, epoch: self.position.epoch + 1, step: self.position.step + 1 };
@@ -292,12 +299,12 @@ impl Trainer {
         let rate = self.learning_rate();
         let bounds = |entries| self.guard.bounds(entries);
         self.optimizer.step(self.exec.isa(), &mut self.network, &self.gradients, rate, scale, bounds);
-        self.running.add(&outcome, batch.len());
+        self.running.add(&outcome);
         self.position.step += 1;
         if self.position.step < self.steps_per_epoch() {
             return Ok((outcome, None));
         }
-        let summary = self.running.summary(self.data.train());
+        let summary = self.running.summary(self.data.train().form().targets);
         self.running = Running::default();
         self.position = Position { epoch: self.position.epoch + 1, step: 0 };
         Ok((outcome, Some(summary)))

@@ -1,7 +1,6 @@
 //! Step by hand in somebody else's loop: the same answers as in training, and no allocation in the step.
 
 use daleian::Isa;
-use daleian::bptt::LossName;
 use daleian::connectome::ConnectionSpec;
 use daleian::network::{
     ActivationName, BIAS, Blocks, CellSpec, INPUT, InitSpec, InputSpec, Network, OneLane, READOUT, READOUT_BIAS,
@@ -54,7 +53,7 @@ fn steps_by_hand_answer_as_evaluation_does() {
         let init = InitSpec { gain: 3.0, ..InitSpec::default() };
         let network = Network::new(&connectome, cell, (1, InputSpec::default()), (1, readout), &init, 1).unwrap();
         for isa in Isa::available() {
-            let mut evaluation = Evaluation::new(&network, isa, LossName::Mse, data, 4);
+            let mut evaluation = Evaluation::new(&network, isa, data, 4);
             let want = evaluation.outputs(&network, data, 4);
             for lanes in [1, 2] {
                 let (stepper, mut state) = (network.stepper(isa), network.state(lanes));

@@ -11,6 +11,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
+use crate::data::targets::index;
 use crate::error::{Error, Result};
 
 /// Deflate makes nothing smaller than by this factor.
@@ -151,17 +152,33 @@ impl Entry<'_> {
         }
     }
 
-    /// All numbers, which must be integers, as labels, row-major.
+    /// All numbers, which must be integers, as labels, row-major; where one does not count, it may be anything and is 0.
     ///
     /// # Errors
-    /// If one is negative or beyond u32.
-    pub(super) fn labels(self) -> Result<Vec<u32>> {
-        let (path, name) = (self.path, self.name.clone());
-        let label = |(at, value)| {
-            let wrong = |_| Error::content(path, format!("`{name}`: label {value} at [{at}]; labels count from 0"));
-            u32::try_from(value).map_err(wrong)
+    /// If one that counts is negative or beyond u32.
+    pub(super) fn labels(self, counts: impl Fn(usize) -> bool) -> Result<Vec<u32>> {
+        self.whole("label", "labels count from 0", counts)
+    }
+
+    /// All numbers, which must be integers, as numbers of something, row-major.
+    ///
+    /// # Errors
+    /// If one is negative or beyond u32; `rule` ends the message.
+    pub(super) fn counts(self, rule: &str) -> Result<Vec<u32>> {
+        self.whole("", rule, |_| true)
+    }
+
+    fn whole(self, what: &str, rule: &str, counts: impl Fn(usize) -> bool) -> Result<Vec<u32>> {
+        let (path, name, shape) = (self.path, self.name.clone(), self.shape.clone());
+        let number = |(at, value)| match u32::try_from(value) {
+            _ if !counts(at) => Ok(0),
+            Ok(number) => Ok(number),
+            Err(_) => {
+                let (place, what) = (index(at, &shape), format!("{what} {value}"));
+                Err(Error::content(path, format!("`{name}`: {} at {place:?}; {rule}", what.trim_start())))
+            }
         };
-        self.integers(|value| value)?.into_iter().enumerate().map(label).collect()
+        self.integers(|value| value)?.into_iter().enumerate().map(number).collect()
     }
 
     /// Integers of every width and sign go through i128, which holds them all.

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use npyz::WriterBuilder;
-use zip::write::SimpleFileOptions;
+use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
 /// Whether arrays are made smaller.
@@ -25,23 +25,63 @@ pub enum Compression {
 /// # Panics
 /// If a shape does not hold as many numbers as are given, or if a name is used twice.
 pub fn write_npz<W: Write>(out: W, compression: Compression, arrays: &[(&str, &[usize], &[f32])]) -> io::Result<W> {
+    let mut zip = ZipWriter::new_stream(out);
+    for (at, &(name, shape, values)) in arrays.iter().enumerate() {
+        assert!(arrays[..at].iter().all(|(other, ..)| *other != name), "`{name}` must be written once");
+        add(&mut zip, compression, name, shape, |take| take(values))?;
+    }
+    finish(zip)
+}
+
+/// Writes one array whose values come a part at a time: `parts` hands them on in row-major order. Otherwise as
+/// [`write_npz`].
+///
+/// # Errors
+/// If `out` fails, or what `parts` returned.
+///
+/// # Panics
+/// If the parts do not fill the shape.
+pub fn write_npz_in_parts<W: Write>(
+    out: W,
+    compression: Compression,
+    name: &str,
+    shape: &[usize],
+    parts: impl FnOnce(&mut dyn FnMut(&[f32]) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<W> {
+    let mut zip = ZipWriter::new_stream(out);
+    add(&mut zip, compression, name, shape, parts)?;
+    finish(zip)
+}
+
+fn add<W: Write>(
+    zip: &mut ZipWriter<StreamWriter<W>>,
+    compression: Compression,
+    name: &str,
+    shape: &[usize],
+    parts: impl FnOnce(&mut dyn FnMut(&[f32]) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<()> {
     let method = match compression {
         Compression::Stored => CompressionMethod::Stored,
         Compression::Deflated => CompressionMethod::Deflated,
     };
     let options = SimpleFileOptions::default().compression_method(method).large_file(true);
-    let mut zip = ZipWriter::new_stream(out);
-    for (at, &(name, shape, values)) in arrays.iter().enumerate() {
-        assert_eq!(shape.iter().product::<usize>(), values.len(), "`{name}` must hold what its shape says");
-        assert!(arrays[..at].iter().all(|(other, ..)| *other != name), "`{name}` must be written once");
-        zip.start_file(format!("{name}.npy"), options)?;
-        let mut buffer = BufWriter::with_capacity(1 << 16, &mut zip);
-        let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
-        let mut array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut buffer).begin_nd()?;
-        array.extend(values.iter().copied())?;
-        array.finish()?;
-        buffer.flush()?;
-    }
+    zip.start_file(format!("{name}.npy"), options)?;
+    let mut buffer = BufWriter::with_capacity(1 << 16, zip);
+    let size: usize = shape.iter().product();
+    let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
+    let mut array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut buffer).begin_nd()?;
+    let mut written = 0;
+    parts(&mut |values| {
+        written += values.len();
+        assert!(written <= size, "`{name}` must hold what its shape says");
+        array.extend(values.iter().copied())
+    })?;
+    assert_eq!(written, size, "`{name}` must hold what its shape says");
+    array.finish()?;
+    buffer.flush()
+}
+
+fn finish<W: Write>(zip: ZipWriter<StreamWriter<W>>) -> io::Result<W> {
     let mut out = zip.finish()?.into_inner();
     out.flush()?;
     Ok(out)

@@ -66,6 +66,41 @@ fn without_outputs_the_task_is_shown() {
     assert!(!texts.iter().any(|text| text == "Probability"), "{texts:?}");
 }
 
+/// What is NaN is left out, and a class of each step is a line of its own.
+#[test]
+fn classes_of_each_step_are_drawn_where_they_count() {
+    let input = wave(6, 1, 0.0);
+    let classes = [0.0, 0.0, f32::NAN, 2.0, 2.0, 1.0];
+    let answered = [0.0, 1.0, 1.0, 2.0, 2.0, 2.0];
+    fn channels(values: &[f32]) -> Channels<'_> {
+        Channels { values, count: 1 }
+    }
+    let inputs = channels(&input);
+    let trial = |outputs| Trial { inputs, target: Target::StepClasses(channels(&classes)), outputs };
+    let texts = check_svg(&trials("Labels", &[trial(Some(channels(&answered)))]));
+    has(&texts, &["Class", "class", "answered", "Input"]);
+    let texts = check_svg(&trials("Labels", &[trial(None)]));
+    assert!(!texts.iter().any(|text| text == "answered"), "{texts:?}");
+    // a step left out breaks the line in two
+    let lines = |values: &[f32]| {
+        let svg = trials("", &[Trial { inputs, target: Target::Series(channels(values)), outputs: None }]);
+        svg.matches("<polyline").count()
+    };
+    assert_eq!(lines(&[0.0, 0.0, f32::NAN, 2.0, 2.0, 1.0]), lines(&[0.0, 0.0, 1.0, 2.0, 2.0, 1.0]) + 1);
+}
+
+#[test]
+fn trials_without_known_targets_show_inputs_and_outputs() {
+    let (input, output) = (wave(6, 2, 0.0), wave(6, 9, 0.0));
+    for (count, wanted) in [(3, "Output 3"), (9, "Output channel")] {
+        let outputs = Some(Channels { values: &output[..6 * count], count });
+        let trial = Trial { inputs: Channels { values: &input, count: 2 }, target: Target::Unknown, outputs };
+        has(&check_svg(&trials("", &[trial; 2])), &["Input 2", wanted, "Time step"]);
+        let trial = Trial { outputs: None, ..trial };
+        assert!(!check_svg(&trials("", &[trial])).iter().any(|text| text.starts_with("Output")));
+    }
+}
+
 #[test]
 fn draws_little_and_much() {
     check_svg(&trials("none", &[]));

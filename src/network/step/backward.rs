@@ -144,7 +144,8 @@ impl Backward {
 
     /// One step backward: see [`kernels::adjoint`]. `states` goes from activations to rates in place.
     ///
-    /// `later` is δ of the step after (`None` at the last), `dy` the derivative by V a + c (`None` where zero).
+    /// `later` is δ of the step after (`None` at the last), `dy` the derivative by V a + c and `by_rates` that of something
+    /// outside by the rates (`None` where zero).
     #[expect(clippy::too_many_arguments, reason = "the operands of one equation")]
     pub fn adjoint(
         &self,
@@ -152,6 +153,7 @@ impl Backward {
         rows: Rows,
         later: Option<&[f32]>,
         dy: Option<&[f32]>,
+        by_rates: Option<&[f32]>,
         rate_decay: Option<&[f32]>,
         states: &mut [f32],
         delta: &mut [f32],
@@ -180,6 +182,7 @@ impl Backward {
                         values: &self.readout_values,
                         states,
                     }),
+                    by_rates: by_rates.map(|all| &all[rows.start * step.lanes..rows.end * step.lanes]),
                     rate_decay,
                     activation: wiring.activation(),
                     rectified: wiring.rectified(),
@@ -187,6 +190,19 @@ impl Backward {
                 kernels::adjoint(step.isa, &call, states, delta);
             },
         );
+    }
+
+    /// The derivative by the rates before a step, `Wᵀ δ`, from δ of the step (both `[neurons, lanes]`).
+    pub fn by_rates_before(&self, step: &Step, delta: &[f32], out: &mut [f32]) {
+        match &self.recurrent {
+            Recurrent::Rows { transposed, values } => {
+                step.product(Operand { pattern: transposed.pattern(), values, states: delta }, out);
+            }
+            Recurrent::Tiles(both) => {
+                let rows = 0..step.network.wiring.neurons();
+                both.backward.product(step.isa, step.lanes, &rows, both.backward_values(), delta, out);
+            }
+        }
     }
 }
 

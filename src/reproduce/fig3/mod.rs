@@ -245,7 +245,7 @@ fn test(job: &Job, isa: Isa) -> Result<Tested> {
     for method in PruneMethod::ALL {
         let error = |&density: &f64| -> Result<f64> {
             let network = left(method, density)?;
-            let mut evaluation = Evaluation::new(&network, isa, objective.loss, data.test(), BATCH);
+            let mut evaluation = Evaluation::new(&network, isa, data.test(), BATCH);
             Ok(evaluation.run(&network, data.test(), &objective).loss)
         };
         errors.push(paper::probabilities().iter().map(error).collect::<Result<_>>()?);

@@ -67,29 +67,34 @@ impl Task for Images {
     /// # Errors
     /// [`Error::Setting`] for a wrong number of samples; [`Error::Io`] or [`Error::Content`], which name the file and
     /// what is expected, for files that are missing or broken.
-    fn generate(&self, seed: u64) -> Result<Data> {
-        let (train, test) = ("task.train-samples", "task.test-samples");
-        for (key, samples) in [(train, self.train_samples), (test, self.test_samples)] {
-            super::check_sizes(&[(key, samples.unwrap_or(1))])?;
-        }
+    fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
+        let (key, samples) = ("task.train-samples", self.train_samples);
+        super::check_sizes(&[(key, samples.unwrap_or(1))])?;
         match &self.data {
-            Some(folder) => {
-                let train = idx::read(folder, "train", self.train_samples, train)?;
-                let test = idx::read(folder, "t10k", self.test_samples, test)?;
-                if train.shape[1..] != test.shape[1..] {
-                    let [size, other] = [&train, &test].map(|split| format!("{} x {}", split.shape[1], split.shape[2]));
-                    let problem =
-                        format!("images to learn from of {size} pixels, but {other} to test on; one size is needed");
-                    return Err(Error::content(folder, problem));
-                }
-                Data::new(self.dataset(train)?, self.dataset(test)?)
+            Some(_) if draw != seed => {
+                let problem = "`fresh`, but images from files cannot be drawn anew; expected `fixed`";
+                Err(Error::setting("task.samples", problem))
             }
-            None => {
-                let train = drawn(seed, Purpose::TrainSamples, self.train_samples.unwrap_or(DRAWN[0]), train)?;
-                let test = drawn(seed, Purpose::TestSamples, self.test_samples.unwrap_or(DRAWN[1]), test)?;
-                Data::new(self.dataset(train)?, self.dataset(test)?)
-            }
+            Some(folder) => self.dataset(idx::read(folder, "train", samples, key)?),
+            None => self.dataset(drawn(draw, Purpose::TrainSamples, samples.unwrap_or(DRAWN[0]), key)?),
         }
+    }
+
+    fn test(&self, seed: u64) -> Result<Dataset> {
+        let (key, samples) = ("task.test-samples", self.test_samples);
+        super::check_sizes(&[(key, samples.unwrap_or(1))])?;
+        match &self.data {
+            Some(folder) => self.dataset(idx::read(folder, "t10k", samples, key)?),
+            None => self.dataset(drawn(seed, Purpose::TestSamples, samples.unwrap_or(DRAWN[1]), key)?),
+        }
+    }
+
+    fn generate(&self, seed: u64) -> Result<Data> {
+        if let Some(folder) = &self.data {
+            return self.from_files(folder);
+        }
+        super::check_sizes(&[("task.test-samples", self.test_samples.unwrap_or(1))])?;
+        Data::new(self.training(seed, seed)?, self.test(seed)?)
     }
 }
 
@@ -97,6 +102,23 @@ impl Images {
     /// Where the images come from, for tables and figures: drawn digits must not be taken for MNIST.
     pub fn source(&self) -> String {
         source(self.data.as_deref())
+    }
+
+    /// Both splits, which must have images of one size.
+    fn from_files(&self, folder: &Path) -> Result<Data> {
+        let splits =
+            [("train", "task.train-samples", self.train_samples), ("t10k", "task.test-samples", self.test_samples)];
+        for (_, key, samples) in splits {
+            super::check_sizes(&[(key, samples.unwrap_or(1))])?;
+        }
+        let [train, test] = splits.map(|(name, key, samples)| idx::read(folder, name, samples, key));
+        let (train, test) = (train?, test?);
+        if train.shape[1..] != test.shape[1..] {
+            let [size, other] = [&train, &test].map(|split| format!("{} x {}", split.shape[1], split.shape[2]));
+            let problem = format!("images to learn from of {size} pixels, but {other} to test on; expected one size");
+            return Err(Error::content(folder, problem));
+        }
+        Data::new(self.dataset(train)?, self.dataset(test)?)
     }
 
     fn dataset(&self, split: idx::Split) -> Result<Dataset> {
