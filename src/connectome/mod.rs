@@ -3,8 +3,10 @@
 mod draw;
 mod edge_list;
 mod heavy_tailed;
+mod neuron_table;
 mod neurons;
 mod rules;
+mod selection;
 mod sign;
 mod spec;
 
@@ -12,6 +14,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use neuron_table::{Column, Group, NeuronTable, Words};
+pub use selection::Selection;
 pub use sign::Sign;
 pub use spec::{ConnectionSpec, Contradictions, Duplicates, EdgeListSpec, PopulationSpec, RuleName};
 
