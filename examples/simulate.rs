@@ -18,6 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
     let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
 
+    let inhibitory = network.wiring().neuron_table().select(&"inh".into())?;
+
     // Everything that a step needs is allocated here, once. `Isa::choose` asks the processor what it can do.
     let stepper = network.stepper(Isa::choose()?);
     let mut state = network.state(WORLDS);
@@ -39,7 +41,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // The state is yours to change between steps: silence the inhibitory neurons in every world. Row i of a
             // buffer, one float a world and some padding, begins at i * stride.
             let stride = state.stride();
-            for neuron in network.wiring().populations()[1].neurons.clone() {
+            for &neuron in &inhibitory {
+                let neuron = neuron as usize;
                 state.rates_mut()[neuron * stride..][..stride].fill(0.0);
             }
         }

@@ -1,13 +1,13 @@
 //! A large sparse matrix as a grid of few cells, none of which crosses the boundary of a population.
 
+use super::weights::group_of;
+use crate::connectome::Group;
 use crate::sparse::Pattern;
-
-use super::{PopulationView, weights::check_cover};
 
 /// W in cells: rows postsynaptic, columns presynaptic, the same cuts on both axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockGrid {
-    /// Cell i holds the neurons `edges[i]..edges[i + 1]`.
+    /// Cell i holds the neurons `edges[i]..edges[i + 1]`, counted in the order of the populations.
     pub edges: Vec<usize>,
     /// Where the populations lie on either axis, without those that have no neuron.
     pub populations: Vec<PopulationBand>,
@@ -24,7 +24,7 @@ pub struct BlockGrid {
 pub struct PopulationBand {
     /// Its name.
     pub name: String,
-    /// Its sign.
+    /// +1 excitatory, -1 inhibitory, 0 unconstrained or of several signs.
     pub sign: i8,
     /// Where it starts. Not a whole number only where there are more populations than cells.
     pub start: f64,
@@ -74,23 +74,27 @@ impl BlockGrid {
 /// Puts W into at most `max_cells` × `max_cells` cells of about equally many neurons, in one pass over its entries.
 ///
 /// No cell crosses the boundary of a population, unless there are more populations than cells. Without populations
-/// all neurons are taken as one.
+/// all neurons are taken as one. Neurons are ordered by population.
 ///
 /// # Panics
-/// If the pattern is not square, `values` does not fit it, the populations (if any) do not cover its neurons in order,
-/// or `max_cells` is 0.
-pub fn block_grid(pattern: &Pattern, values: &[f32], populations: &[PopulationView], max_cells: usize) -> BlockGrid {
+/// If the pattern is not square, `values` does not fit it, a neuron is in no population (if there are any) or in two, or
+/// `max_cells` is 0.
+pub fn block_grid(pattern: &Pattern, values: &[f32], populations: &[Group], max_cells: usize) -> BlockGrid {
     assert_eq!(values.len(), pattern.nnz(), "one value an entry of the pattern");
     assert!(max_cells > 0, "a grid needs at least one cell");
     let neurons = pattern.rows();
-    let all = [PopulationView { name: "all neurons", start: 0, end: neurons, sign: 0 }];
+    let all = [Group { name: "all neurons".into(), neurons: (0..neurons as u32).collect(), sign: None }];
     let populations = if populations.is_empty() { &all } else { populations };
-    check_cover(pattern, populations);
+    group_of(pattern, populations);
 
     let edges = cut(neurons, populations, max_cells);
     let cells = edges.len() - 1;
-    let cell_of: Vec<u32> =
-        (0..cells).flat_map(|cell| std::iter::repeat_n(cell as u32, edges[cell + 1] - edges[cell])).collect();
+    let mut cell_of = vec![0u32; neurons];
+    let mut cell = 0;
+    for (place, &neuron) in populations.iter().flat_map(|population| &population.neurons).enumerate() {
+        cell += usize::from(place == edges[cell + 1]);
+        cell_of[neuron as usize] = cell as u32;
+    }
     let mut sums = vec![0.0; cells * cells];
     let mut counts = vec![0; cells * cells];
     let mut not_finite = 0;
@@ -114,19 +118,20 @@ pub fn block_grid(pattern: &Pattern, values: &[f32], populations: &[PopulationVi
             (next - 1) as f64 + (neuron - low) as f64 / (high - low) as f64
         }
     };
-    let bands = populations.iter().filter(|p| p.end > p.start).map(|p| PopulationBand {
-        name: p.name.into(),
-        sign: p.sign,
-        start: position(p.start),
-        end: position(p.end),
+    let mut end = 0;
+    let bands = populations.iter().filter(|population| !population.neurons.is_empty()).map(|population| {
+        let start = end;
+        end += population.neurons.len();
+        let sign = population.sign.map_or(0, i8::from);
+        PopulationBand { name: population.name.clone(), sign, start: position(start), end: position(end) }
     });
     let populations = bands.collect();
     BlockGrid { edges, populations, sums, counts, not_finite }
 }
 
 /// Cuts the neurons: the least width that leaves at most `max_cells`, each population cut evenly.
-fn cut(neurons: usize, populations: &[PopulationView], max_cells: usize) -> Vec<usize> {
-    let sizes: Vec<usize> = populations.iter().map(|p| p.end - p.start).filter(|&size| size > 0).collect();
+fn cut(neurons: usize, populations: &[Group], max_cells: usize) -> Vec<usize> {
+    let sizes: Vec<usize> = populations.iter().map(|p| p.neurons.len()).filter(|&size| size > 0).collect();
     let sizes = if sizes.len() > max_cells { vec![neurons] } else { sizes };
     let cells = |width: usize| sizes.iter().map(|size| size.div_ceil(width)).sum::<usize>();
     let (mut low, mut high) = (1, neurons.max(1));
@@ -147,8 +152,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn view(name: &str, start: usize, end: usize) -> PopulationView<'_> {
-        PopulationView { name, start, end, sign: 0 }
+    fn view(name: &str, start: usize, end: usize) -> Group {
+        Group::range(name, start..end, 0)
     }
 
     #[test]
@@ -177,6 +182,20 @@ mod tests {
         assert_eq!((got.populations[1].start, got.populations[1].end), (2.0, 3.0));
     }
 
+    /// Neurons 0 and 2 are of one population, 1 of another: ordered 0, 2, 1.
+    #[test]
+    fn neurons_are_ordered_by_population() {
+        let pattern = Pattern::new(3, 3, vec![0, 1, 2, 3], vec![2, 0, 1]).unwrap();
+        let mixed = Group { name: "a".into(), neurons: vec![0, 2], sign: None };
+        let got = block_grid(&pattern, &[1.0, 2.0, 3.0], &[mixed, view("b", 1, 2)], 3);
+        let (none, some) = (None, Some);
+        assert_eq!(
+            got.means_of_pairs().collect::<Vec<_>>(),
+            [none, some(1.0), none, none, none, some(3.0), some(2.0), none, none]
+        );
+        assert_eq!((got.populations[0].end, got.populations[0].sign), (2.0, 0));
+    }
+
     #[test]
     fn edges_of_the_input() {
         let got = block_grid(&Pattern::empty(0, 0), &[], &[], 4);
@@ -203,8 +222,10 @@ mod tests {
             prop_assert!(edges.len() - 1 <= max_cells);
             prop_assert!(edges.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert_eq!(edges[edges.len() - 1], start);
-            for p in populations.iter().filter(|p| p.end > p.start) {
-                prop_assert!(edges.binary_search(&p.start).is_ok());
+            let mut start = 0;
+            for p in &populations {
+                prop_assert!(p.neurons.is_empty() || edges.binary_search(&start).is_ok());
+                start += p.neurons.len();
             }
             if start <= max_cells {
                 prop_assert_eq!(edges.len() - 1, start);

@@ -13,6 +13,6 @@ pub use degrees::{Degrees, in_degrees, out_degrees};
 pub use histogram::{Histogram, histogram, histogram_between};
 pub use signals::{Strip, extremes, softmax, strip};
 pub use weights::{
-    BlockMeans, PRESENT, PopulationView, SignPart, WeightDistribution, WeightSummary, block_means, largest_magnitude,
+    BlockMeans, PRESENT, SignPart, WeightDistribution, WeightSummary, block_means, largest_magnitude,
     weight_distribution, weight_summary,
 };

@@ -1,24 +1,12 @@
 //! What weights are like: by the sign of their column, and by pair of populations.
 
+use crate::connectome::Group;
 use crate::sparse::Pattern;
 
 use super::Histogram;
 
 /// A synapse counts as present from this |w| on (Balwani et al. 2025, Fig. 5).
 pub const PRESENT: f32 = 1e-5;
-
-/// A named range of neurons, as the analysis sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PopulationView<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its first neuron.
-    pub start: usize,
-    /// One past its last neuron.
-    pub end: usize,
-    /// +1 excitatory, -1 inhibitory, 0 unconstrained.
-    pub sign: i8,
-}
 
 /// Numbers about some weights. A weight that is not finite is counted apart and enters nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -151,13 +139,11 @@ pub struct BlockMeans {
 /// Block means (Balwani et al. 2025, Fig. 5). A block without a pair of neurons has 0 everywhere.
 ///
 /// # Panics
-/// If the pattern is not square, `values` does not fit it, or the populations do not cover its neurons in order.
-pub fn block_means(pattern: &Pattern, values: &[f32], populations: &[PopulationView]) -> BlockMeans {
+/// If the pattern is not square, `values` does not fit it, or a neuron is in no population or in two.
+pub fn block_means(pattern: &Pattern, values: &[f32], populations: &[Group]) -> BlockMeans {
     assert_eq!(values.len(), pattern.nnz(), "one value an entry of the pattern");
-    check_cover(pattern, populations);
     let count = populations.len();
-    let of_neuron: Vec<usize> =
-        populations.iter().enumerate().flat_map(|(k, p)| std::iter::repeat_n(k, p.end - p.start)).collect();
+    let of_neuron = group_of(pattern, populations);
     let mut sums = vec![0.0_f64; count * count];
     let mut present = vec![0_u64; count * count];
     let mut synapses = vec![0_u64; count * count];
@@ -172,7 +158,7 @@ pub fn block_means(pattern: &Pattern, values: &[f32], populations: &[PopulationV
         }
     }
     let per_pair = |block: usize, sum: f64| {
-        let size = |k: usize| (populations[k].end - populations[k].start) as f64;
+        let size = |k: usize| populations[k].neurons.len() as f64;
         let pairs = size(block / count) * size(block % count);
         if pairs == 0.0 { 0.0 } else { sum / pairs }
     };
@@ -184,25 +170,29 @@ pub fn block_means(pattern: &Pattern, values: &[f32], populations: &[PopulationV
     }
 }
 
-/// Panics unless the pattern is square and the populations are 0..a, a..b, … up to its size.
-pub(super) fn check_cover(pattern: &Pattern, populations: &[PopulationView]) {
+/// Of each neuron the place of its group.
+///
+/// # Panics
+/// If the pattern is not square, or a neuron is in no group or in two.
+pub(super) fn group_of(pattern: &Pattern, groups: &[Group]) -> Vec<usize> {
     assert_eq!(pattern.rows(), pattern.cols(), "W is square");
-    let end = populations.iter().fold(0, |end, population| {
-        assert!(
-            population.start == end && population.end >= end,
-            "populations cover the neurons in order, without gap or overlap"
-        );
-        population.end
-    });
-    assert_eq!(end, pattern.rows(), "populations cover all neurons");
+    let mut of_neuron = vec![usize::MAX; pattern.rows()];
+    for (place, group) in groups.iter().enumerate() {
+        for &neuron in &group.neurons {
+            let before = std::mem::replace(&mut of_neuron[neuron as usize], place);
+            assert_eq!(before, usize::MAX, "neuron {neuron} is in one population");
+        }
+    }
+    assert!(!of_neuron.contains(&usize::MAX), "every neuron is in a population");
+    of_neuron
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn view(name: &str, start: usize, end: usize, sign: i8) -> PopulationView<'_> {
-        PopulationView { name, start, end, sign }
+    fn view(name: &str, start: usize, end: usize, sign: i8) -> Group {
+        Group::range(name, start..end, sign)
     }
 
     /// Columns 0 and 1 excitatory, column 2 inhibitory:
@@ -265,7 +255,16 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "without gap or overlap")]
+    fn populations_may_alternate() {
+        let (pattern, values) = small();
+        let mixed = Group { name: "a".into(), neurons: vec![0, 2], sign: None };
+        let got = block_means(&pattern, &values, &[mixed, view("b", 1, 2, 1)]);
+        assert_eq!(got.synapses, [4, 0, 1, 1]);
+        assert_eq!(got.mean_magnitude, [2.0, 0.0, 0.0, 3.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "every neuron is in a population")]
     fn a_gap_is_refused() {
         block_means(&Pattern::empty(3, 3), &[], &[view("a", 0, 1, 0), view("b", 2, 3, 0)]);
     }

@@ -58,7 +58,10 @@ fn word(sign: i8) -> &'static str {
 fn network(network: &NetworkContents, add: &mut dyn FnMut(&str, String)) {
     add("neurons", network.neurons.to_string());
     for population in &network.populations {
-        add(&format!("  {}", population.name), format!("{} {}", population.neurons, word(population.sign)));
+        add(
+            &format!("  {}", population.name),
+            format!("{} {}", population.neurons, population.sign.map_or("of several signs", word)),
+        );
     }
     let rates = if network.rectified { ", rates rectified" } else { "" };
     add("cell", format!("{:?}{rates}", network.activation).to_lowercase());

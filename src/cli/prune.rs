@@ -38,12 +38,12 @@ pub fn run(args: args::Prune) -> Result<ExitCode> {
         return Err(Error::Setting { key: "--no-redistribute".into(), problem });
     }
     let mut start = Start::read(&args.model)?;
-    let populations = start.network.wiring().populations();
+    let neurons = start.network.wiring().neuron_table();
     let target = match (&args.blocks, args.density) {
         (Some(file), _) => {
-            let blocks = read_blocks(file, populations)?;
+            let blocks = read_blocks(file, neurons)?;
             PruneTarget::Blocks(match args.rest {
-                Some(Rest::Drop) => fill_blocks(blocks, populations, 0.0),
+                Some(Rest::Drop) => fill_blocks(blocks, neurons, 0.0)?,
                 Some(Rest::Keep) | None => blocks,
             })
         }

@@ -8,21 +8,21 @@
 //!   to m-1 take t uniform in 0..=j, or j itself if t is taken already.
 //! * heavy-tailed degrees: see [`super::heavy_tailed`].
 
-use std::ops::Range;
-
 use rand::RngExt;
 use rand_distr::{Distribution, Geometric};
 
 use super::heavy_tailed::HeavyTailed;
 use crate::random::Stream;
 
-/// The pairs of one connection.
+/// The pairs of one connection: neurons ascending.
 pub(super) struct Block {
-    pub pre: Range<u32>,
-    pub post: Range<u32>,
+    pub pre: Vec<u32>,
+    pub post: Vec<u32>,
     pub autapses: bool,
     pub draw: Draw,
     pub stream: Stream,
+    /// Rows that were drawn.
+    pub rows: usize,
 }
 
 /// How synapses are drawn from the pairs.
@@ -53,15 +53,19 @@ impl Skips {
 impl Block {
     /// Number of pairs that may be connected.
     pub fn pairs(&self) -> u64 {
-        let overlap = self.pre.end.min(self.post.end).saturating_sub(self.pre.start.max(self.post.start));
-        let selves = if self.autapses { 0 } else { u64::from(overlap) };
-        self.pre.len() as u64 * self.post.len() as u64 - selves
+        let selves = if self.autapses { 0 } else { self.post.iter().filter(|post| self.has_source(**post)).count() };
+        self.pre.len() as u64 * self.post.len() as u64 - selves as u64
     }
 
     /// The fewest presynaptic neurons that any row can choose from.
     pub fn sources(&self) -> usize {
-        let meets_itself = self.pre.start < self.post.end && self.post.start < self.pre.end;
-        self.pre.len() - usize::from(!self.autapses && meets_itself)
+        let meets_itself = || self.post.iter().any(|post| self.has_source(*post));
+        self.pre.len() - usize::from(!self.autapses && meets_itself())
+    }
+
+    /// Whether `neuron` is among the presynaptic ones.
+    pub fn has_source(&self, neuron: u32) -> bool {
+        self.pre.binary_search(&neuron).is_ok()
     }
 
     /// The number of synapses expected.
@@ -76,27 +80,34 @@ impl Block {
 
     /// Appends the columns of row `post` to `columns`, ascending. Rows must be asked for in order, each once.
     ///
-    /// `taken` is scratch, at least as long as the presynaptic range, all false before and after.
+    /// `taken` is scratch, at least as long as the presynaptic neurons, all false before and after.
     pub fn row(&mut self, post: u32, taken: &mut [bool], columns: &mut Vec<u32>) {
-        debug_assert!(self.post.contains(&post));
-        // The neuron itself, if it must be left out.
-        let left_out = (!self.autapses && self.pre.contains(&post)).then_some(post);
+        let row = self.rows;
+        self.rows += 1;
+        debug_assert_eq!(self.post[row], post);
+        // The place of the neuron itself, if it must be left out.
+        let left_out = if self.autapses { None } else { self.pre.binary_search(&post).ok() };
+        let first = columns.len();
         match &mut self.draw {
-            Draw::All => columns.extend(self.pre.clone().filter(|&pre| Some(pre) != left_out)),
+            Draw::All => {
+                let others = self.pre.iter().enumerate().filter(|(place, _)| Some(*place) != left_out);
+                columns.extend(others.map(|(_, &pre)| pre));
+                return;
+            }
             Draw::Probability(skips) => {
                 let width = self.pre.len() as u64;
-                let start = u64::from(post - self.post.start) * width;
+                let start = row as u64 * width;
                 while skips.next < start + width {
-                    let pre = self.pre.start + (skips.next - start) as u32;
+                    let place = (skips.next - start) as usize;
                     // Left out after the draw: the other pairs, being independent, do not notice.
-                    if Some(pre) != left_out {
-                        columns.push(pre);
+                    if Some(place) != left_out {
+                        columns.push(self.pre[place]);
                     }
                     skips.next = skips.next.saturating_add(1).saturating_add(skips.gap.sample(&mut self.stream));
                 }
+                return;
             }
             Draw::InDegree(k) => {
-                let first = columns.len();
                 let sources = self.pre.len() as u32 - u32::from(left_out.is_some());
                 for j in sources - *k..sources {
                     let t = self.stream.random_range(0..=j);
@@ -104,44 +115,39 @@ impl Block {
                     taken[pick as usize] = true;
                     columns.push(pick);
                 }
-                let picked = &mut columns[first..];
-                picked.sort_unstable();
-                for pick in picked {
-                    taken[*pick as usize] = false;
-                    *pick += self.pre.start;
-                    *pick += u32::from(left_out.is_some_and(|post| *pick >= post));
-                }
             }
             Draw::HeavyTailed(degrees) => {
-                let first = columns.len();
-                let row = (post - self.post.start) as usize;
-                let left_out = left_out.map(|post| post - self.pre.start);
-                degrees.row(row, left_out, taken, &mut self.stream, columns);
-                let picked = &mut columns[first..];
-                picked.sort_unstable();
-                for pick in picked {
-                    taken[*pick as usize] = false;
-                    *pick += self.pre.start;
-                }
+                degrees.row(row, left_out.map(|place| place as u32), taken, &mut self.stream, columns);
             }
+        }
+        // places so far, which become neurons
+        let skips_itself = matches!(self.draw, Draw::InDegree(_));
+        let picked = &mut columns[first..];
+        picked.sort_unstable();
+        for pick in picked {
+            taken[*pick as usize] = false;
+            let beyond = skips_itself && left_out.is_some_and(|left_out| *pick as usize >= left_out);
+            *pick = self.pre[*pick as usize + usize::from(beyond)];
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use crate::random::{Purpose, stream};
 
     fn block(pre: Range<u32>, post: Range<u32>, autapses: bool, draw: impl FnOnce(&mut Stream) -> Draw) -> Block {
         let mut stream = stream(7, Purpose::Connectivity, 0);
         let draw = draw(&mut stream);
-        Block { pre, post, autapses, draw, stream }
+        Block { pre: pre.collect(), post: post.collect(), autapses, draw, stream, rows: 0 }
     }
 
     fn rows(mut block: Block) -> Vec<Vec<u32>> {
         let mut taken = vec![false; block.pre.len()];
-        let rows = block.post.clone().map(|post| {
+        let rows = block.post.clone().into_iter().map(|post| {
             let mut columns = vec![];
             block.row(post, &mut taken, &mut columns);
             assert!(columns.is_sorted_by(|a, b| a < b), "{columns:?}");

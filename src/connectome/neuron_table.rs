@@ -1,7 +1,6 @@
 //! The neuron table: one row per neuron, with its sign and whatever else is known about it.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use super::Sign;
 use crate::error::{Error, Result};
@@ -203,6 +202,15 @@ impl NeuronTable {
     }
 }
 
+#[cfg(test)]
+impl Group {
+    /// Neurons that follow each other, for tests.
+    pub(crate) fn range(name: &str, neurons: std::ops::Range<usize>, sign: i8) -> Self {
+        let neurons = neurons.map(|neuron| neuron as u32).collect();
+        Self { name: name.into(), neurons, sign: sign.to_string().parse().ok() }
+    }
+}
+
 impl Column {
     /// Number of neurons.
     #[expect(clippy::len_without_is_empty, reason = "a table has at least one neuron")]
@@ -263,25 +271,24 @@ impl Words {
     pub fn get(&self, neuron: usize) -> &str {
         &self.names[self.places[neuron] as usize]
     }
+
+    /// Adds the word of one more neuron; `found` keeps the places of the words so far.
+    pub(crate) fn push(&mut self, word: &str, found: &mut HashMap<String, u32>) {
+        let place = found.get(word).copied().unwrap_or_else(|| {
+            let place = self.names.len() as u32;
+            self.names.push(word.into());
+            found.insert(word.into(), place);
+            place
+        });
+        self.places.push(place);
+    }
 }
 
-impl<T: AsRef<str> + Hash + Eq> FromIterator<T> for Words {
+impl<T: AsRef<str>> FromIterator<T> for Words {
     /// One word per neuron; a word may be empty.
     fn from_iter<I: IntoIterator<Item = T>>(words: I) -> Self {
-        let mut found = HashMap::<T, u32>::new();
-        let mut out = Self::default();
-        for word in words {
-            let place = match found.get(&word) {
-                Some(&place) => place,
-                None => {
-                    let place = out.names.len() as u32;
-                    out.names.push(word.as_ref().into());
-                    found.insert(word, place);
-                    place
-                }
-            };
-            out.places.push(place);
-        }
+        let (mut found, mut out) = (HashMap::new(), Self::default());
+        words.into_iter().for_each(|word| out.push(word.as_ref(), &mut found));
         out
     }
 }

@@ -1,14 +1,10 @@
-//! A connectome drawn by rules between populations: `population` and `connection` of a configuration.
-
-use std::collections::HashMap;
-use std::ops::Range;
+//! Edges drawn by rules between populations: `connection` of a configuration.
 
 use super::draw::{Block, Draw, Skips};
 use super::heavy_tailed::HeavyTailed;
-use super::{ConnectionSpec, Connectome, Population, PopulationSpec, RuleName, lay_out, neurons};
+use super::{ConnectionSpec, Connectome, EdgeTable, Group, NeuronTable, Policy, PopulationSpec, RuleName, Selection};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
-use crate::sparse::Pattern;
 
 /// What `probability` must be.
 const PROBABILITY: &str = "expected a number above 0 and at most 1";
@@ -18,37 +14,38 @@ const MEAN_DEGREE: &str = "expected a number above 0 and at most that of the pre
 const SIGMA: &str = "expected a number above 0 and at most 4 (1 is typical)";
 
 impl Connectome {
-    /// Draws the synapses of each connection; there are no weights.
+    /// Draws the synapses of each connection; there are no weights. The neurons are those of
+    /// [`NeuronTable::from_populations`].
     ///
     /// Connection k draws from the stream [`Purpose::Connectivity`] of index k, so that a connection added at the end
     /// leaves the others as they were. Time and memory are those of the synapses.
     ///
     /// # Errors
-    /// If a population is wrong ([`Connectome::new`]) or not known, a rule's number is missing, superfluous or outside
-    /// of its range, two connections share pairs of populations, or nothing or too much would be drawn. Keys in the
-    /// error count from 0: `connection[2].probability` is of the third.
+    /// If a population is wrong, a connection selects neurons that are not there, a rule's number is missing,
+    /// superfluous or outside of its range, two connections share pairs of neurons, or nothing or too much would be
+    /// drawn. Keys in the error count from 0: `connection[2].probability` is of the third.
     pub fn from_rules(populations: &[PopulationSpec], connections: &[ConnectionSpec], seed: u64) -> Result<Self> {
-        let laid_out = lay_out(populations)?;
-        if connections.is_empty() {
-            return Err(Error::setting("connection", "there is none; expected at least one, or nothing is connected"));
-        }
-        let mut blocks = blocks(&laid_out, connections, seed)?;
-        let plan = plan(&laid_out, &blocks, connections)?;
-        let pattern = draw(&laid_out, &mut blocks, &plan)?;
-        Self::new(populations, pattern, None)
+        let neurons = NeuronTable::from_populations(populations)?;
+        let edges = draw_edges(&neurons, connections, seed)?;
+        Self::assemble(neurons, edges, &Policy::default())
     }
 }
 
+/// The edge table that the rules draw, sorted.
+fn draw_edges(neurons: &NeuronTable, connections: &[ConnectionSpec], seed: u64) -> Result<EdgeTable> {
+    if connections.is_empty() {
+        return Err(Error::setting("connection", "there is none; expected at least one, or nothing is connected"));
+    }
+    let mut blocks = blocks(neurons, connections, seed)?;
+    let types = neurons.types();
+    let plan = plan(&types, &blocks, connections)?;
+    draw(neurons.len(), &types, &mut blocks, &plan)
+}
+
 /// Checks each connection by itself.
-fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64) -> Result<Vec<Block>> {
-    let ranges: HashMap<&str, Range<u32>> =
-        populations.iter().map(|population| (population.name.as_str(), narrow(&population.neurons))).collect();
-    let range = |key: String, name: &Option<String>| match name {
-        None => Ok(0..neurons(populations) as u32),
-        Some(name) => ranges.get(name.as_str()).cloned().ok_or_else(|| {
-            let known: Vec<_> = populations.iter().map(|population| population.name.as_str()).collect();
-            Error::setting(key, format!("there is no population {name:?}; known: {}", known.join(", ")))
-        }),
+fn blocks(neurons: &NeuronTable, connections: &[ConnectionSpec], seed: u64) -> Result<Vec<Block>> {
+    let select = |key: String, selection: &Option<Selection>| {
+        neurons.select(selection.as_ref().unwrap_or(&Selection::all())).map_err(|problem| Error::setting(key, problem))
     };
     let block = |(at, spec): (usize, &ConnectionSpec)| {
         check_keys(at, spec)?;
@@ -57,18 +54,18 @@ fn blocks(populations: &[Population], connections: &[ConnectionSpec], seed: u64)
             RuleName::All => Draw::All,
             RuleName::Probability => Draw::Probability(Skips::new(probability(at, spec)?, &mut stream)),
             RuleName::InDegree => Draw::InDegree(in_degree(at, spec)?),
-            // its degrees need the ranges
+            // its degrees need the neurons
             RuleName::HeavyTailed => Draw::All,
         };
-        let pre = range(format!("connection[{at}].pre"), &spec.pre)?;
-        let post = range(format!("connection[{at}].post"), &spec.post)?;
-        let mut block = Block { pre, post, autapses: spec.autapses, draw, stream };
+        let pre = select(format!("connection[{at}].pre"), &spec.pre)?;
+        let post = select(format!("connection[{at}].post"), &spec.post)?;
+        let mut block = Block { pre, post, autapses: spec.autapses, draw, stream, rows: 0 };
         if let Draw::InDegree(k) = block.draw
             && k as usize > block.sources()
         {
             let problem = format!(
                 "{k} is too large: {} has {}{}",
-                spec.pre.as_ref().map_or("the network".into(), |name| format!("population {name:?}")),
+                spec.pre.as_ref().map_or("the network".into(), |selection| format!("population `{selection}`")),
                 block.sources(),
                 if block.sources() < block.pre.len() { " neurons besides the one itself" } else { " neurons" },
             );
@@ -138,42 +135,56 @@ fn heavy_tailed(at: usize, spec: &ConnectionSpec, block: &mut Block) -> Result<H
             format!("{mean} would make about {wanted:.3e} synapses; expected at most {right:.0}"),
         );
     }
-    let own = |post: &u32| u32::from(!block.autapses && block.pre.contains(post));
-    let limits: Vec<u32> = block.post.clone().map(|post| block.pre.len() as u32 - own(&post)).collect();
+    let own = |post: u32| u32::from(!block.autapses && block.has_source(post));
+    let limits: Vec<u32> = block.post.iter().map(|&post| block.pre.len() as u32 - own(post)).collect();
     Ok(HeavyTailed::new(&limits, block.pre.len(), mean, sigma, &mut block.stream))
 }
 
-/// For each population, the blocks that its rows have, by their first column: row after row comes out sorted.
-fn plan(populations: &[Population], blocks: &[Block], connections: &[ConnectionSpec]) -> Result<Vec<Vec<usize>>> {
-    let mut plan = vec![Vec::new(); populations.len()];
+/// For each type, the blocks that its rows have, by their first column: so most rows come out sorted.
+///
+/// Neurons of populations differ in nothing but their type, so that a connection has all of a type or none.
+fn plan(types: &[Group], blocks: &[Block], connections: &[ConnectionSpec]) -> Result<Vec<Vec<usize>>> {
+    let mut plan = vec![Vec::new(); types.len()];
+    // for each block, the types of its presynaptic neurons
+    let sources: Vec<Vec<usize>> = blocks.iter().map(|block| types_within(types, &block.pre)).collect();
     for (at, block) in blocks.iter().enumerate() {
-        let first = populations.partition_point(|p| p.neurons.start < block.post.start as usize);
-        let end = populations.partition_point(|p| p.neurons.start < block.post.end as usize);
-        plan[first..end].iter_mut().for_each(|row| row.push(at));
+        types_within(types, &block.post).into_iter().for_each(|row| plan[row].push(at));
     }
-    for row in &mut plan {
-        row.sort_by_key(|&at| blocks[at].pre.start);
-        if let Some(pair) = row.windows(2).find(|pair| blocks[pair[1]].pre.start < blocks[pair[0]].pre.end) {
-            let (one, other) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
-            let problem = format!(
-                "connection[{one}] ({}) and connection[{other}] ({}) share pairs of neurons; each pair may be in one \
-                 connection only",
-                between(&connections[one]),
-                between(&connections[other])
-            );
-            return Err(Error::setting(format!("connection[{other}]"), problem));
+    // of each presynaptic type the row that was last seen to have it, and the block
+    let mut seen = vec![(usize::MAX, 0); types.len()];
+    for (row, row_blocks) in plan.iter_mut().enumerate() {
+        row_blocks.sort_by_key(|&at| blocks[at].pre[0]);
+        for &at in row_blocks.iter() {
+            for &source in &sources[at] {
+                let before = std::mem::replace(&mut seen[source], (row, at));
+                if before.0 == row {
+                    let (one, other) = (before.1.min(at), before.1.max(at));
+                    let problem = format!(
+                        "connection[{one}] ({}) and connection[{other}] ({}) share pairs of neurons; each pair may be \
+                         in one connection only",
+                        between(&connections[one]),
+                        between(&connections[other])
+                    );
+                    return Err(Error::setting(format!("connection[{other}]"), problem));
+                }
+            }
         }
     }
     Ok(plan)
 }
 
+/// The types that some of these neurons have.
+fn types_within(types: &[Group], neurons: &[u32]) -> Vec<usize> {
+    (0..types.len()).filter(|&at| neurons.binary_search(&types[at].neurons[0]).is_ok()).collect()
+}
+
 /// "a -> b", for a person.
 fn between(spec: &ConnectionSpec) -> String {
-    let name = |name: &Option<String>| name.clone().unwrap_or("all neurons".into());
+    let name = |selection: &Option<Selection>| selection.as_ref().map_or("all neurons".into(), Selection::to_string);
     format!("{} -> {}", name(&spec.pre), name(&spec.post))
 }
 
-fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -> Result<Pattern> {
+fn draw(neurons: usize, types: &[Group], blocks: &mut [Block], plan: &[Vec<usize>]) -> Result<EdgeTable> {
     let expected: f64 = blocks.iter().map(Block::expected).sum();
     if expected > f64::from(u32::MAX) {
         let problem = format!("they would make about {expected:.3e} synapses; expected at most {}", u32::MAX);
@@ -182,20 +193,24 @@ fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -
     // Room for what chance may add, so that the array is allocated once (6 sigma; beyond, it grows).
     let (mut indices, mut indptr) = (Vec::<u32>::new(), Vec::<usize>::new());
     let room = indices.try_reserve_exact((expected + 6.0 * expected.sqrt()).ceil() as usize);
-    if room.and_then(|()| indptr.try_reserve_exact(neurons(populations) + 1)).is_err() {
+    if room.and_then(|()| indptr.try_reserve_exact(neurons + 1)).is_err() {
         let problem = format!(
-            "they would make about {expected:.3e} synapses between {} neurons, which do not fit in memory; less would \
-             be right",
-            neurons(populations)
+            "they would make about {expected:.3e} synapses between {neurons} neurons, which do not fit in memory; \
+             expected fewer"
         );
         return Err(Error::setting("connection", problem));
     }
     indptr.push(0);
     let mut taken = vec![false; blocks.iter().map(|block| block.pre.len()).max().unwrap_or(0)];
-    for (population, row_blocks) in populations.iter().zip(plan) {
-        for post in narrow(&population.neurons) {
+    for (group, row_blocks) in types.iter().zip(plan) {
+        for &post in &group.neurons {
+            let first = indices.len();
             for &at in row_blocks {
                 blocks[at].row(post, &mut taken, &mut indices);
+            }
+            // the neurons of two connections may alternate
+            if !indices[first..].is_sorted() {
+                indices[first..].sort_unstable();
             }
             indptr.push(indices.len());
         }
@@ -204,13 +219,7 @@ fn draw(populations: &[Population], blocks: &mut [Block], plan: &[Vec<usize>]) -
         let problem = format!("they drew no synapse at all ({expected:.3} were expected); connect more");
         return Err(Error::setting("connection", problem));
     }
-    let n = neurons(populations);
-    Pattern::new(n, n, indptr, indices).map_err(|error| Error::setting("connection", error))
-}
-
-/// Neuron numbers as columns of a pattern; the number of neurons was checked.
-fn narrow(neurons: &Range<usize>) -> Range<u32> {
-    neurons.start as u32..neurons.end as u32
+    Ok(EdgeTable::sorted(indptr, indices, None))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const NAMED: usize = 8;
 ///
 /// In TOML a string, which is a type (`"SST"`), or a table: `{ type = "SST", region = ["V1", "LM"] }`. In options
 /// `SST`, or `type=SST,region=V1|LM`. Besides the columns of the table there are `id` and `sign`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Selection {
     accepted: BTreeMap<String, Vec<String>>,
@@ -128,6 +128,13 @@ fn listed(names: &[&str]) -> String {
     let named: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
     let more = if names.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))
+}
+
+impl From<&str> for Selection {
+    /// The neurons of the type of that name.
+    fn from(name: &str) -> Self {
+        Self::of_type(name)
+    }
 }
 
 impl fmt::Display for Selection {

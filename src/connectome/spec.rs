@@ -1,27 +1,62 @@
 //! What a configuration says of neurons and synapses.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Sign;
+use super::{Policy, Selection, Sign};
 
-/// A named range of neurons with one sign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// Neurons of one type and sign (`[[population]]`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PopulationSpec {
-    /// Its name, unique in the network.
+    /// The type of its neurons, that of no other population.
     pub name: String,
     /// Number of neurons, at least 1.
     pub size: usize,
     /// The sign of everything its neurons send.
     pub sign: Sign,
+    /// What else is known of its neurons: every further key is a column of the neuron table, such as `region` or
+    /// `tau`.
+    #[serde(flatten)]
+    pub columns: BTreeMap<String, ColumnValue>,
+}
+
+/// A value in a column of the neuron table, as a configuration writes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a text or a number")]
+pub enum ColumnValue {
+    /// A whole number.
+    Whole(i64),
+    /// A number.
+    Number(f64),
+    /// Text.
+    Text(String),
 }
 
 impl PopulationSpec {
     /// A population of `size` neurons that all send with `sign`.
     pub fn new(name: impl Into<String>, size: usize, sign: Sign) -> Self {
-        Self { name: name.into(), size, sign }
+        Self { name: name.into(), size, sign, columns: BTreeMap::new() }
+    }
+
+    /// The same population with a value in one more column.
+    pub fn with(mut self, column: impl Into<String>, value: impl Into<ColumnValue>) -> Self {
+        self.columns.insert(column.into(), value.into());
+        self
+    }
+}
+
+impl From<&str> for ColumnValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<f64> for ColumnValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
     }
 }
 
@@ -43,12 +78,12 @@ pub enum RuleName {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ConnectionSpec {
-    /// Presynaptic population; left out: all neurons.
+    /// Presynaptic neurons; left out: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pre: Option<String>,
-    /// Postsynaptic population; left out: all neurons.
+    pub pre: Option<Selection>,
+    /// Postsynaptic neurons; left out: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub post: Option<String>,
+    pub post: Option<Selection>,
     /// The rule.
     pub rule: RuleName,
     /// For `probability`: above 0, at most 1.
@@ -102,13 +137,13 @@ impl ConnectionSpec {
 }
 
 /// A connectome read from CSV files (`[connectome]`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EdgeListSpec {
-    /// Edge list, header `pre,post[,weight]`.
+    /// Edge list, header `pre,post[,weight]`, or `count` instead of `weight`.
     pub edges: PathBuf,
-    /// Neurons, header `id,population,sign`; left out: the neurons are those of the edges, in one population without
-    /// a sign.
+    /// Neurons, header `id,sign` and at will `type`, `region`, `tau` and further columns; left out: the neurons are
+    /// those of the edges, without a sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neurons: Option<PathBuf>,
     /// What to do with an edge that stands there twice.
@@ -117,6 +152,46 @@ pub struct EdgeListSpec {
     /// What to do with a weight against the sign of its presynaptic neuron.
     #[serde(default)]
     pub contradictions: Contradictions,
+    /// What the weights mean.
+    #[serde(default)]
+    pub weights: WeightMeaning,
+    /// What every weight is multiplied by, above 0.
+    #[serde(default = "one")]
+    pub scale: f64,
+}
+
+impl EdgeListSpec {
+    /// Edges alone, with the default policy.
+    pub fn new(edges: impl Into<PathBuf>) -> Self {
+        Self {
+            edges: edges.into(),
+            neurons: None,
+            duplicates: Duplicates::default(),
+            contradictions: Contradictions::default(),
+            weights: WeightMeaning::default(),
+            scale: 1.0,
+        }
+    }
+}
+
+impl From<&EdgeListSpec> for Policy {
+    fn from(spec: &EdgeListSpec) -> Self {
+        let EdgeListSpec { duplicates, contradictions, weights, scale, .. } = *spec;
+        Self { duplicates, contradictions, weights, scale }
+    }
+}
+
+/// What the weights of edges mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightMeaning {
+    /// They have their sign.
+    #[default]
+    Signed,
+    /// Magnitudes such as synapse counts, which take the sign of their presynaptic neuron.
+    Magnitude,
+    /// Nothing: they are neither read nor checked.
+    Unused,
 }
 
 /// What to do with an edge that stands in the list twice.
@@ -143,4 +218,8 @@ pub enum Contradictions {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> f64 {
+    1.0
 }

@@ -117,7 +117,7 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectome::{Connectome, PopulationSpec, Sign};
+    use crate::connectome::{Connectome, NeuronTable, PopulationSpec, Sign};
     use crate::network::{CellSpec, InputSpec, ReadoutSpec};
     use crate::sparse::Pattern;
     use daleian_kernels::{SgdStep, sgd};
@@ -127,7 +127,8 @@ mod tests {
     fn one_step_of_each_by_hand() {
         let populations = [("exc", Sign::Excitatory), ("inh", Sign::Inhibitory)];
         let populations = populations.map(|(name, sign)| PopulationSpec::new(name, 1, sign));
-        let connectome = Connectome::new(&populations, Pattern::dense(2, 2), None).unwrap();
+        let neurons = NeuronTable::from_populations(&populations).unwrap();
+        let connectome = Connectome::new(neurons, Pattern::dense(2, 2), None).unwrap();
         let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
         let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
         let step = SgdStep { rate: 1.0, momentum: 0.0, gradient_scale: 1.0 };

@@ -104,10 +104,11 @@ pub(super) fn scale(maps: &[(&str, &BlockGrid)]) -> (f64, bool) {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::analysis::{PopulationView, block_grid};
+    use crate::analysis::block_grid;
+    use crate::connectome::Group;
     use crate::sparse::Pattern;
 
-    fn drawn(pattern: &Pattern, values: &[f32], populations: &[PopulationView]) -> String {
+    fn drawn(pattern: &Pattern, values: &[f32], populations: &[Group]) -> String {
         let grid = block_grid(pattern, values, populations, 128);
         let svg = weight_maps("W", &[("start", &grid), ("end", &grid)]);
         assert_eq!(svg, weight_maps("W", &[("start", &grid), ("end", &grid)]));
@@ -117,10 +118,7 @@ mod tests {
     #[test]
     fn names_axes_and_populations() {
         let long = "a population with a name that does not end for a very long time";
-        let populations = [
-            PopulationView { name: "<exc & \"co\">", start: 0, end: 6, sign: 1 },
-            PopulationView { name: long, start: 6, end: 8, sign: -1 },
-        ];
+        let populations = [Group::range("<exc & \"co\">", 0..6, 1), Group::range(long, 6..8, -1)];
         let values: Vec<f32> = (0..64).map(|i| if i % 8 < 6 { 0.1 } else { -0.2 }).collect();
         let texts = check(&drawn(&Pattern::dense(8, 8), &values, &populations));
         for text in [
@@ -177,11 +175,8 @@ mod tests {
             pattern.indices().iter().enumerate().map(|(i, _)| ((i * 2_654_435_761) % 1009) as f32 - 504.0).collect();
         let names: Vec<String> = (0..18).map(|i| format!("area {i}")).collect();
         let edge = |i: usize| n * i * i / (18 * 18);
-        let populations: Vec<_> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| PopulationView { name, start: edge(i), end: edge(i + 1), sign: 1 })
-            .collect();
+        let populations: Vec<_> =
+            names.iter().enumerate().map(|(i, name)| Group::range(name, edge(i)..edge(i + 1), 1)).collect();
         let svg = drawn(&pattern, &values, &populations);
         let texts = check(&svg);
         assert!(svg.len() < 1_000_000, "{} bytes", svg.len());

@@ -26,12 +26,12 @@ pub(crate) struct Table {
 #[derive(Clone, Copy)]
 pub(crate) struct Column {
     at: usize,
-    name: &'static str,
 }
 
 /// One row.
 pub(crate) struct Row<'a> {
     path: &'a Path,
+    header: &'a [String],
     record: &'a ByteRecord,
     /// The line of the file it starts in, counted from 1, as an editor shows it.
     pub line: u64,
@@ -60,17 +60,22 @@ impl Table {
         Ok(table)
     }
 
+    /// The names of the columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
     /// The column of that name.
-    pub fn column(&self, name: &'static str) -> Result<Column> {
+    pub fn column(&self, name: &str) -> Result<Column> {
         self.optional_column(name)?.ok_or_else(|| {
             Error::content(&self.path, format!("column `{name}` is missing; the header is `{}`", self.header.join(",")))
         })
     }
 
     /// The column of that name, if there is one.
-    pub fn optional_column(&self, name: &'static str) -> Result<Option<Column>> {
+    pub fn optional_column(&self, name: &str) -> Result<Option<Column>> {
         let mut found = (0..self.header.len()).filter(|&at| self.header[at] == name);
-        let column = found.next().map(|at| Column { at, name });
+        let column = found.next().map(|at| Column { at });
         if found.next().is_some() {
             let problem = format!("column `{name}` is there twice; the header is `{}`", self.header.join(","));
             return Err(Error::content(&self.path, problem));
@@ -86,7 +91,7 @@ impl Table {
             let problem = format!("row {line}: has {fields} fields, but the header has {columns}");
             return Err(Error::content(&self.path, problem));
         }
-        Ok(Some(Row { path: &self.path, record: &self.record, line }))
+        Ok(Some(Row { path: &self.path, header: &self.header, record: &self.record, line }))
     }
 
     /// Reads the next record that is not an empty line, and says in which line it starts.
@@ -111,14 +116,21 @@ impl<'a> Row<'a> {
     /// # Errors
     /// If there is nothing, or it is not UTF-8.
     pub fn text(&self, column: Column) -> Result<&'a str> {
+        match self.text_or_empty(column)? {
+            "" => Err(self.error(column, "is empty")),
+            text => Ok(text),
+        }
+    }
+
+    /// What stands in `column`, trimmed; it may be nothing.
+    ///
+    /// # Errors
+    /// If it is not UTF-8.
+    pub fn text_or_empty(&self, column: Column) -> Result<&'a str> {
         let bytes = self.record[column.at].trim_ascii();
         let text = std::str::from_utf8(bytes)
-            .map_err(|_| self.error(column, format!("\"{}\" is not UTF-8", bytes.escape_ascii())))?
-            .trim();
-        if text.is_empty() {
-            return Err(self.error(column, "is empty"));
-        }
-        Ok(text)
+            .map_err(|_| self.error(column, format!("\"{}\" is not UTF-8", bytes.escape_ascii())))?;
+        Ok(text.trim())
     }
 
     /// The finite number in `column`. `-0` is read as 0.
@@ -133,30 +145,7 @@ impl<'a> Row<'a> {
 
     /// An error that names this row and `column`.
     pub fn error(&self, column: Column, problem: impl std::fmt::Display) -> Error {
-        Error::content(self.path, format!("row {}, column `{}`: {problem}", self.line, column.name))
-    }
-}
-
-/// The lines of many rows, in little memory: only where a row is not in the line after the one before.
-#[derive(Default)]
-pub(crate) struct Lines {
-    rows: usize,
-    /// Row, counted from 0, and its line, from which on they rise together.
-    steps: Vec<(usize, u64)>,
-}
-
-impl Lines {
-    pub fn push(&mut self, line: u64) {
-        if self.rows == 0 || self.line(self.rows) != line {
-            self.steps.push((self.rows, line));
-        }
-        self.rows += 1;
-    }
-
-    /// The line of `row`, counted from 0.
-    pub fn line(&self, row: usize) -> u64 {
-        let (start, line) = self.steps[self.steps.partition_point(|&(start, _)| start <= row) - 1];
-        line + (row - start) as u64
+        Error::content(self.path, format!("row {}, column `{}`: {problem}", self.line, self.header[column.at]))
     }
 }
 
@@ -260,14 +249,5 @@ mod tests {
         let problem = |path: &Path| Table::open(path, "a").err().expect("an error").to_string();
         assert!(problem(&folder.path().join("none.csv")).contains("none.csv: cannot open"));
         assert!(problem(folder.path()).contains("cannot"));
-    }
-
-    #[test]
-    fn lines_keep_what_was_pushed() {
-        let pushed = [2, 3, 4, 7, 8, 20, 21];
-        let mut lines = Lines::default();
-        pushed.iter().for_each(|&line| lines.push(line));
-        assert_eq!((0..7).map(|row| lines.line(row)).collect::<Vec<_>>(), pushed);
-        assert_eq!(lines.steps.len(), 3);
     }
 }

@@ -18,7 +18,7 @@ pub struct NetworkContents {
     pub activation: ActivationName,
     /// Whether rates are rectified.
     pub rectified: bool,
-    /// Populations, in the order of their neurons.
+    /// Neurons by type, in the order in which types first appear.
     pub populations: Vec<PopulationContents>,
     /// Stored recurrent weights.
     pub synapses: usize,
@@ -37,15 +37,15 @@ pub struct NetworkContents {
     pub parameters: Vec<ParameterContents>,
 }
 
-/// A population.
+/// The neurons of a type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PopulationContents {
     /// Its name.
     pub name: String,
     /// Its neurons.
     pub neurons: usize,
-    /// +1 excitatory, -1 inhibitory, 0 unconstrained.
-    pub sign: i8,
+    /// +1 excitatory, -1 inhibitory, 0 unconstrained; `None` where they have several signs.
+    pub sign: Option<i8>,
 }
 
 /// The weights that neurons of one sign send. What is not finite is left out of all but `synapses`.
@@ -119,10 +119,10 @@ impl NetworkContents {
     /// Of a network that has no parameters yet.
     pub fn without_weights(wiring: &Wiring) -> Self {
         let pattern = wiring.recurrent();
-        let populations = wiring.populations().iter().map(|population| PopulationContents {
-            name: population.name.clone(),
-            neurons: population.neurons.len(),
-            sign: population.sign.into(),
+        let populations = wiring.neuron_table().types().into_iter().map(|group| PopulationContents {
+            name: group.name,
+            neurons: group.neurons.len(),
+            sign: group.sign.map(i8::from),
         });
         Self {
             neurons: wiring.neurons(),

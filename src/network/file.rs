@@ -6,30 +6,31 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
 
 use daleian_kernels::Aligned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::neuron_tensors::{self, NeuronTensors};
 use super::{
     BIAS, CellSpec, INPUT, InputSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS, RECURRENT, ReadoutSpec,
     Shape, Wiring,
 };
-use crate::connectome::{Connectome, PopulationSpec, Sign};
+use crate::connectome::Connectome;
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader, write_tensors};
 use crate::sparse::Pattern;
 
-/// The layout that this version writes, and the newest that it reads.
-const VERSION: u32 = 1;
+/// The layout that this version writes and reads.
+const VERSION: u32 = 2;
 
 /// The metadata of a model or checkpoint file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub format: String,
     pub version: u32,
-    pub populations: Vec<String>,
+    /// Columns of the neuron table besides id and sign, in their order.
+    pub columns: Vec<String>,
     pub cell: CellSpec,
     pub input: InputSpec,
     pub readout: ReadoutSpec,
@@ -86,15 +87,14 @@ impl Network {
         let header = Header {
             format: format.into(),
             version: VERSION,
-            populations: wiring.populations().iter().map(|p| p.name.clone()).collect(),
+            columns: wiring.neuron_table().columns().map(|(name, _)| name.into()).collect(),
             cell: wiring.cell(),
             input: input_spec,
             readout: readout_spec,
             config,
             run,
         };
-        let starts: Vec<usize> = wiring.populations().iter().map(|p| p.neurons.start).chain([n]).collect();
-        let signs = wiring.signs();
+        let neurons = NeuronTensors::of(wiring.neuron_table());
         let input = dense(wiring.input(), &parameters[INPUT]);
         let readout = dense(wiring.readout(), &parameters[READOUT]);
         let mut tensors = vec![
@@ -102,12 +102,11 @@ impl Network {
             Tensor::vector("recurrent.indices", wiring.recurrent().indices()),
             Tensor::vector("recurrent.values", &parameters[RECURRENT][..]),
             Tensor::vector("recurrent.bias", &parameters[BIAS][..]),
-            Tensor::vector("dale.sign", &signs[..]),
-            Tensor::vector("population.start", &starts[..]),
             Tensor::new("input.weight", &[n, wiring.channels()], &*input),
             Tensor::new("readout.weight", &[wiring.outputs(), n], &*readout),
             Tensor::vector("readout.bias", &parameters[READOUT_BIAS][..]),
         ];
+        tensors.extend(neurons.tensors());
         tensors.extend(more);
         write_tensors(path, &tensors, &serde_json::to_value(&header).expect("settings are plain data"))
     }
@@ -129,9 +128,8 @@ impl Network {
         let n = indptr.len().saturating_sub(1);
         let pattern = Pattern::new(n, n, indptr, indices)
             .map_err(|error| reader.error(format!("`recurrent.indptr` and `recurrent.indices`: {error}")))?;
-        let populations = populations(&header, &reader, n)?;
-        let connectome = Connectome::new(&populations, Arc::new(pattern), None)
-            .map_err(|error| reader.error(format!("`population.start`, `dale.sign`: {error}")))?;
+        let neurons = neuron_tensors::read(&reader, &header.columns, n)?;
+        let connectome = Connectome::new(neurons, pattern, None).map_err(|error| reader.error(error))?;
         // Neurons there are, so the two sizes that are free are bounded by the bytes that are there.
         let wrong = |name: &str, shape: &[usize], right: &str| {
             reader.error(format!("`{name}` has shape {shape:?}; expected {right}"))
@@ -185,6 +183,13 @@ fn header(reader: &TensorReader) -> Result<Header> {
             format!("format version {version}, but this daleian reads up to {VERSION}; a newer one is needed");
         return Err(reader.error(problem));
     }
+    if version > 0 && version < u64::from(VERSION) {
+        let problem = format!(
+            "format version {version}, which had no neuron table; this daleian reads version {VERSION}: train again, \
+             or use the older daleian that wrote it"
+        );
+        return Err(reader.error(problem));
+    }
     let format = metadata.get("format").and_then(Value::as_str).unwrap_or("");
     if !["daleian-model", "daleian-checkpoint"].contains(&format) {
         let problem = format!("format {format:?}; expected `daleian-model` or `daleian-checkpoint`");
@@ -193,31 +198,6 @@ fn header(reader: &TensorReader) -> Result<Header> {
     let header: Header = serde_json::from_value(metadata.clone())
         .map_err(|error| reader.error(format!("not a daleian model: its metadata lack a part ({error})")))?;
     Ok(header)
-}
-
-/// Populations from their starts, names and the signs of their neurons.
-fn populations(header: &Header, reader: &TensorReader, n: usize) -> Result<Vec<PopulationSpec>> {
-    let starts = reader.i64("population.start", &[header.populations.len() + 1])?;
-    let signs = reader.i8("dale.sign", &[n])?;
-    let whole = starts.first() == Some(&0) && starts.last() == Some(&(n as i64));
-    if !whole || !starts.is_sorted_by(|a, b| a < b) {
-        let problem = format!("`population.start`: {starts:?} should rise from 0 to {n}, the number of neurons");
-        return Err(reader.error(problem));
-    }
-    let mut populations = Vec::new();
-    for (name, range) in header.populations.iter().zip(starts.windows(2)) {
-        let (start, end) = (range[0] as usize, range[1] as usize);
-        let sign = signs[start]
-            .to_string()
-            .parse::<Sign>()
-            .map_err(|problem| reader.error(format!("`dale.sign`: neuron {start}: {problem}")))?;
-        if let Some(other) = (start..end).find(|&i| signs[i] != signs[start]) {
-            let problem = format!("`dale.sign`: neurons {start} and {other} of population `{name}` differ in sign");
-            return Err(reader.error(problem));
-        }
-        populations.push(PopulationSpec { name: name.clone(), size: end - start, sign });
-    }
-    Ok(populations)
 }
 
 /// Values on a pattern as a dense row-major matrix; without a copy where the pattern has every entry.

@@ -65,7 +65,7 @@ pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, se
 /// The uniform W of [`draw`] once more, as it was before any step.
 pub(crate) fn recurrent(wiring: &Wiring, init: &InitSpec, seed: u64) -> Aligned {
     let pattern = wiring.recurrent();
-    let signs: Vec<Sign> = wiring.populations().iter().flat_map(|p| p.neurons.clone().map(|_| p.sign)).collect();
+    let signs = wiring.neuron_table().signs();
     let unit = Uniform::new(0.0f64, 1.0).expect("0 is below 1");
     let mut rng = stream(seed, Purpose::RecurrentWeights, 0);
     let mut values = Aligned::zeros(pattern.nnz());

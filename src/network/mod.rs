@@ -2,6 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod init;
+mod neuron_tensors;
 mod one_lane;
 mod parameter;
 mod parameters;
@@ -79,7 +80,7 @@ impl Network {
     /// Whether the other network has the same neurons, entries and values.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.wiring, &other.wiring);
-        ours.populations() == theirs.populations()
+        ours.neuron_table() == theirs.neuron_table()
             && [ours.recurrent(), ours.input(), ours.readout()]
                 == [theirs.recurrent(), theirs.input(), theirs.readout()]
             && self.parameters == other.parameters

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use daleian_kernels::Activation;
 
 use super::{BIAS, Blocks, COMMON_NAMES, CellSpec, InputSpec, Parameter, ParameterId, ReadoutSpec, Shape};
-use crate::connectome::{Connectome, Population};
+use crate::connectome::{Connectome, NeuronTable};
 use crate::error::{Error, Result};
 use crate::sparse::Pattern;
 
 /// Everything of a network but its parameters. Cheap to clone: the patterns are shared.
 #[derive(Debug, Clone)]
 pub struct Wiring {
-    populations: Arc<[Population]>,
+    neurons: Arc<NeuronTable>,
     recurrent: Arc<Pattern>,
     input: Arc<Pattern>,
     readout: Arc<Pattern>,
@@ -27,7 +27,7 @@ impl Wiring {
     /// The wiring of `connectome` with `channels` inputs and `outputs` outputs.
     ///
     /// # Errors
-    /// If an input or readout in population blocks has not one channel or output a population, if there is no
+    /// If an input or readout in population blocks has not one channel or output per type of neuron, if there is no
     /// channel or output or there are too many, or if the readout's activation is neither identity nor tanh.
     pub fn new(
         connectome: &Connectome,
@@ -36,7 +36,7 @@ impl Wiring {
         readout: (usize, ReadoutSpec),
     ) -> Result<Self> {
         use super::ActivationName::{Identity, Tanh};
-        let populations: Arc<[Population]> = connectome.populations().into();
+        let table = connectome.neuron_table();
         let (channels, input) = input;
         let (outputs, readout) = readout;
         if !matches!(readout.activation, Identity | Tanh) {
@@ -44,11 +44,11 @@ impl Wiring {
         }
         let neurons = connectome.pattern().rows();
         let by_population = |key: &str, what: &str, count: usize| {
-            if count == populations.len() {
-                return Ok(());
+            let types = table.types();
+            if count == types.len() {
+                return Ok(types);
             }
-            let problem =
-                format!("blocks by population need one {what} a population: {} not {count}", populations.len());
+            let problem = format!("blocks by population need one {what} per type: {} not {count}", types.len());
             Err(Error::setting(key, problem))
         };
         for (key, count) in [("input", channels), ("readout", outputs)] {
@@ -62,22 +62,29 @@ impl Wiring {
         let input_pattern = match input.blocks {
             Blocks::Dense => dense("input", neurons, channels)?,
             Blocks::Population => {
-                by_population("input.blocks", "channel", channels)?;
-                let indices =
-                    populations.iter().zip(0u32..).flat_map(|(p, k)| p.neurons.clone().map(move |_| k)).collect();
+                let types = by_population("input.blocks", "channel", channels)?;
+                let mut indices = vec![0; neurons];
+                for (group, channel) in types.iter().zip(0u32..) {
+                    group.neurons.iter().for_each(|&neuron| indices[neuron as usize] = channel);
+                }
                 Pattern::new(neurons, channels, (0..=neurons).collect(), indices).expect("one entry a row")
             }
         };
         let readout_pattern = match readout.blocks {
             Blocks::Dense => dense("readout", outputs, neurons)?,
             Blocks::Population => {
-                by_population("readout.blocks", "output", outputs)?;
-                let indptr = std::iter::once(0).chain(populations.iter().map(|p| p.neurons.end)).collect();
-                Pattern::new(outputs, neurons, indptr, (0..neurons as u32).collect()).expect("populations in order")
+                let types = by_population("readout.blocks", "output", outputs)?;
+                let mut indptr = vec![0];
+                indptr.extend(types.iter().scan(0, |end, group| {
+                    *end += group.neurons.len();
+                    Some(*end)
+                }));
+                let indices = types.into_iter().flat_map(|group| group.neurons).collect();
+                Pattern::new(outputs, neurons, indptr, indices).expect("every neuron has one type")
             }
         };
         let wiring = Self {
-            populations,
+            neurons: table.clone(),
             recurrent: connectome.pattern().clone(),
             input: Arc::new(input_pattern),
             readout: Arc::new(readout_pattern),
@@ -130,9 +137,9 @@ impl Wiring {
         self.readout.rows()
     }
 
-    /// Populations, in the order of their neurons.
-    pub fn populations(&self) -> &[Population] {
-        &self.populations
+    /// What is known of each neuron.
+    pub fn neuron_table(&self) -> &Arc<NeuronTable> {
+        &self.neurons
     }
 
     /// Where W has entries, `[neurons, neurons]`: row = postsynaptic, column = presynaptic.
@@ -177,7 +184,7 @@ impl Wiring {
 
     /// +1, -1 or 0 for each presynaptic neuron, `[neurons]`.
     pub fn signs(&self) -> Vec<i8> {
-        self.populations.iter().flat_map(|p| p.neurons.clone().map(|_| i8::from(p.sign))).collect()
+        self.neurons.signs().iter().map(|&sign| i8::from(sign)).collect()
     }
 
     /// Every parameter, in the order of their ids: the five that each network has, then those of the cell.

@@ -82,9 +82,9 @@ pub struct Pruning {
 /// What pruning made of a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockCount {
-    /// The postsynaptic population; none: all neurons.
+    /// The postsynaptic neurons: a type, or `region=V1,type=SST`; none: all.
     pub post: Option<String>,
-    /// The presynaptic population; none: all neurons.
+    /// The presynaptic neurons; none: all.
     pub pre: Option<String>,
     /// Pairs of neurons, those of a neuron with itself among them.
     pub pairs: u64,
@@ -148,7 +148,7 @@ pub fn compact(values: &[f32], kept: &[u32]) -> Aligned {
 /// what making it smaller along would take too.
 ///
 /// # Errors
-/// If a density is not from 0 to 1, a population is not there, a block is named twice, a target is above what exists, or
+/// If a density is not from 0 to 1, a block selects neurons that are not there, is named twice or shares synapses, a target is above what exists, or
 /// a weight is not finite.
 pub fn prune(network: &Network, pruning: &Pruning, seed: u64) -> Result<Pruned> {
     let wiring = network.wiring();
@@ -156,11 +156,20 @@ pub fn prune(network: &Network, pruning: &Pruning, seed: u64) -> Result<Pruned> 
     if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
         return Err(Error::setting("network", format!("weight {at} is {}, not a finite number", weights[at])));
     }
-    let blocks = blocks::of(&pruning.target, wiring.populations())?;
+    let blocks = blocks::of(&pruning.target, wiring.neuron_table())?;
     let mut stays = vec![true; pattern.nnz()];
+    // entries that a block has, where blocks may share some
+    let mut had = if blocks.iter().all(Block::is_of_types) { Vec::new() } else { vec![false; pattern.nnz()] };
     let mut counts = Vec::with_capacity(blocks.len());
     for block in &blocks {
         let ranges = block.entries(pattern);
+        if !had.is_empty() {
+            for entry in ranges.iter().flat_map(Range::clone) {
+                if std::mem::replace(&mut had[entry], true) {
+                    return Err(block.overlaps());
+                }
+            }
+        }
         let before = ranges.iter().map(Range::len).sum();
         let keep = block.keep(before)?;
         let (expected, obtained) = match ranges.as_slice() {

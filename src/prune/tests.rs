@@ -1,5 +1,5 @@
 use super::*;
-use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Selection, Sign};
 use crate::network::{BIAS, CellSpec, InitSpec, InputSpec, READOUT, RECURRENT, ReadoutSpec};
 use proptest::prelude::*;
 
@@ -62,7 +62,7 @@ fn blocks_by_hand() {
     assert_eq!((pruned.blocks[1].post.as_deref(), pruned.blocks[0].post.as_deref()), (Some("exc"), Some("inh")));
     // nothing elsewhere
     let network = network(&SMALL);
-    let named = fill_blocks(vec![block("exc", "exc", 1.0 / 9.0)], network.wiring().populations(), 0.0);
+    let named = fill_blocks(vec![block("exc", "exc", 1.0 / 9.0)], network.wiring().neuron_table(), 0.0).unwrap();
     assert_eq!(named.len(), 4);
     let pruned = prune(&network, &pruning(PruneMethod::TopProb, PruneTarget::Blocks(named)), 1).unwrap();
     assert_eq!(pruned.blocks.iter().map(|b| b.before).sum::<usize>(), 6);
@@ -117,7 +117,8 @@ fn wrong_targets_are_named() {
         "`blocks`: from `exc` to `inh`: 0.5 of 6 pairs is 3 synapses, but 1 exist; expected at most 0.166666"
     );
     assert!(
-        problem(PruneTarget::Blocks(vec![block("exc", "vip", 0.1)])).contains("no population `vip`; there are `exc`")
+        problem(PruneTarget::Blocks(vec![block("exc", "vip", 0.1)]))
+            .contains("no neuron has type `vip`; there are `exc`")
     );
     let twice = vec![block("exc", "inh", 0.1), block("exc", "inh", 0.2)];
     assert!(problem(PruneTarget::Blocks(twice)).contains("named twice"));
@@ -186,7 +187,7 @@ fn reads_blocks() {
     let path = folder.path().join("blocks.csv");
     let read = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        let found = read_blocks(&path, network.wiring().populations());
+        let found = read_blocks(&path, network.wiring().neuron_table());
         found.map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
     };
     let found = read("density,pre,layer,post\n0.1,exc,5,inh\n1, inh,5,inh\n").unwrap();
@@ -194,7 +195,7 @@ fn reads_blocks() {
     for (text, says) in [
         (
             "pre,post,density\nexc,vip,0.1\n",
-            "blocks.csv: row 2, column `post`: no population `vip`; there are `exc`, `inh`",
+            "blocks.csv: row 2, column `post`: no neuron has type `vip`; there are `exc`, `inh`",
         ),
         ("pre,post,density\nexc,inh,x\n", "blocks.csv: row 2, column `density`: \"x\" is not a number"),
         ("pre,post,density\nexc,inh,1.5\n", "blocks.csv: row 2, column `density`: 1.5; expected a density from 0 to 1"),
@@ -207,6 +208,41 @@ fn reads_blocks() {
         let error = read(text).unwrap_err();
         assert!(error.starts_with(says), "{text:?}: {error}");
     }
+}
+
+/// Neurons of two regions that alternate: even ones in V1.
+#[test]
+fn blocks_by_selection() {
+    let populations: Vec<PopulationSpec> = ["a", "b", "c", "d"]
+        .iter()
+        .zip(["V1", "LM", "V1", "LM"])
+        .map(|(name, region)| PopulationSpec::new(*name, 1, Sign::Excitatory).with("region", region))
+        .collect();
+    let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
+    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
+    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+    let region = |name: &str| Selection::all().and("region", [name]);
+    let block = |post: Selection, pre: Selection| BlockDensity { post, pre, density: 0.0 };
+    let prune = |blocks| prune(&network, &pruning(PruneMethod::Random, PruneTarget::Blocks(blocks)), 1);
+    let pruned = prune(vec![block(region("V1"), region("LM")), block("b".into(), "a".into())]).unwrap();
+    // rows 0 and 2 lose columns 1 and 3, row 1 loses column 0
+    assert_eq!(pruned.kept, [0, 2, 5, 6, 7, 8, 10, 12, 13, 14, 15]);
+    assert_eq!((pruned.blocks[0].pre.as_deref(), pruned.blocks[0].pairs), (Some("region=LM"), 4));
+    let problem = prune(vec![block(region("V1"), region("LM")), block("a".into(), "b".into())]).unwrap_err();
+    assert!(problem.to_string().contains("from `b` to `a`: shares synapses"), "{problem}");
+    let neurons = network.wiring().neuron_table();
+    let problem = fill_blocks(vec![block(region("V1"), region("LM"))], neurons, 0.0).unwrap_err();
+    assert!(problem.to_string().contains("expected types alone"), "{problem}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blocks.csv");
+    std::fs::write(&path, "pre,post,density\nregion=LM,\"region=V1,type=a|c\",0.5\nregion=LM,b,0\n").unwrap();
+    let found = read_blocks(&path, neurons).unwrap();
+    assert_eq!(found[0].post, region("V1").and("type", ["a", "c"]));
+    assert_eq!(found[1].post, "b".into());
+    std::fs::write(&path, "pre,post,density\narea=LM,b,0.5\n").unwrap();
+    let problem = read_blocks(&path, neurons).unwrap_err().to_string();
+    assert!(problem.contains("row 2, column `pre`: neurons have no column `area`"), "{problem}");
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! The drawings of a finished run.
 
-use crate::analysis::{PopulationView, block_grid, largest_magnitude, weight_distribution};
+use crate::analysis::{block_grid, largest_magnitude, weight_distribution};
 use crate::bptt::LossName;
 use crate::figure::{Curve, LossFigure, loss_curves, trials, weight_distribution as draw_distribution, weight_maps};
 
@@ -26,11 +26,7 @@ pub(super) fn draw(
     let network = trainer.network();
     let wiring = network.wiring();
     let end = &network.parameters()[RECURRENT];
-    let populations: Vec<PopulationView> = wiring
-        .populations()
-        .iter()
-        .map(|p| PopulationView { name: &p.name, start: p.neurons.start, end: p.neurons.end, sign: i8::from(p.sign) })
-        .collect();
+    let populations = wiring.neuron_table().types();
     let pattern = wiring.recurrent();
     let grid = |values| block_grid(pattern, values, &populations, CELLS);
     let title = self::title(config, ": recurrent weights W[post, pre]");

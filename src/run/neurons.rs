@@ -1,21 +1,24 @@
-//! `neurons.csv`: which neuron of the input files each row and column of W is.
+//! `neurons.csv`: which neuron each row and column of W is.
 
 use std::path::Path;
 
+use crate::connectome::NeuronTable;
 use crate::error::Result;
 use crate::files::write_atomic;
-use crate::network::Wiring;
 
-/// Writes `index,id,population,sign`, a row a neuron in the order of W.
-pub(super) fn write(path: &Path, wiring: &Wiring, ids: &[String]) -> Result<()> {
+/// Writes `index,id,type,sign` and every further column, a row per neuron in the order of W. Neurons without ids have
+/// their number, without types the type `all`.
+pub(super) fn write(path: &Path, neurons: &NeuronTable) -> Result<()> {
+    let others: Vec<_> = neurons.columns().filter(|(name, _)| *name != "type").collect();
+    let types = neurons.column("type");
     write_atomic(path, |out| {
         let mut table = csv::Writer::from_writer(out);
-        table.write_record(["index", "id", "population", "sign"])?;
-        for population in wiring.populations() {
-            let sign = i8::from(population.sign).to_string();
-            for neuron in population.neurons.clone() {
-                table.write_record([&neuron.to_string(), &ids[neuron], &population.name, &sign])?;
-            }
+        let names = others.iter().map(|(name, _)| *name);
+        table.write_record(["index", "id", "type", "sign"].into_iter().chain(names))?;
+        for (neuron, &sign) in neurons.signs().iter().enumerate() {
+            let its_type = types.map_or_else(|| "all".into(), |types| types.value(neuron));
+            let head = [neuron.to_string(), neurons.id(neuron), its_type, i8::from(sign).to_string()];
+            table.write_record(head.into_iter().chain(others.iter().map(|(_, column)| column.value(neuron))))?;
         }
         table.flush()
     })

@@ -62,7 +62,7 @@ mod tests {
         let config = config("flip-flop").unwrap();
         let connectome = config.connectome().unwrap();
         assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (128, 128 * 128));
-        assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
+        assert_eq!(connectome.signs().iter().filter(|&&sign| sign == Sign::Excitatory).count(), 102);
         assert_eq!((config.epochs, config.batch, config.optimizer.learning_rate()), (100, 200, 1e-3));
         assert!(config.cell.rectified);
     }
@@ -76,7 +76,7 @@ mod tests {
         let (run, mut meant) = (config("wave").unwrap(), config("wave-meant").unwrap());
         let connectome = run.connectome().unwrap();
         assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (128, 128 * 128));
-        assert_eq!(connectome.signs().filter(|&sign| sign == Sign::Excitatory).count(), 102);
+        assert_eq!(connectome.signs().iter().filter(|&&sign| sign == Sign::Excitatory).count(), 102);
         assert_eq!((run.epochs, run.batch, run.optimizer.learning_rate()), (25, 100, 1e-3));
         assert!(run.cell.rectified);
         assert_eq!((run.input.blocks, run.readout.blocks), (Blocks::Dense, Blocks::Population));

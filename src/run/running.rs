@@ -116,7 +116,7 @@ pub mod names {
     pub const START: &str = "start.safetensors";
     /// The network, the optimizer and the position.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
-    /// Which neuron each row and column of W is, where neurons have ids of their own.
+    /// Which neuron each row and column of W is.
     pub const NEURONS: &str = "neurons.csv";
     /// What the run came to.
     pub const SUMMARY: &str = "summary.json";

@@ -6,11 +6,11 @@ use super::difference::first_other;
 use super::running::keeps_start;
 use super::{RunConfig, Start};
 use crate::bptt::Objective;
-use crate::connectome::Connectome;
+use crate::connectome::{Connectome, EdgeListSpec, WeightMeaning};
 use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{InputSpec, Network, RECURRENT, ReadoutSpec, Wiring};
+use crate::network::{InitWeights, InputSpec, Network, RECURRENT, ReadoutSpec, Wiring};
 use crate::train::{MemoryEstimate, TrainSettings, Trainer, check_shapes};
 
 impl RunConfig {
@@ -20,6 +20,10 @@ impl RunConfig {
     /// As [`Connectome::from_edge_list`] and [`Connectome::from_rules`].
     pub fn connectome(&self) -> Result<Connectome> {
         match &self.connectome {
+            // weights that are not used are not checked
+            Some(files) if self.init.weights != InitWeights::Edges => {
+                Connectome::from_edge_list(&EdgeListSpec { weights: WeightMeaning::Unused, ..files.clone() })
+            }
             Some(files) => Connectome::from_edge_list(files),
             None => Connectome::from_rules(&self.population, &self.connection, self.seed),
         }
@@ -63,7 +67,7 @@ impl RunConfig {
         resources: impl Into<Resources>,
         tell: &mut dyn FnMut(&MemoryEstimate),
     ) -> Result<Trainer> {
-        Ok(self.prepare(self.read_start()?, resources.into(), tell)?.0)
+        self.prepare(self.read_start()?, resources.into(), tell)
     }
 
     /// The model that the configuration starts from, if it names one; moments start at zero.
@@ -72,13 +76,13 @@ impl RunConfig {
         self.start.as_deref().map(read).transpose()
     }
 
-    /// The trainer, from `start` if there is one, and the ids of the neurons where they come from a file.
+    /// The trainer, from `start` if there is one.
     pub(super) fn prepare(
         &self,
         start: Option<Start>,
         resources: Resources,
         tell: &mut dyn FnMut(&MemoryEstimate),
-    ) -> Result<(Trainer, Option<Vec<String>>)> {
+    ) -> Result<Trainer> {
         if let Some(start) = start {
             let data = self.data_for(start.network.wiring())?;
             let others = self.start_bytes(start.network.wiring());
@@ -86,7 +90,7 @@ impl RunConfig {
             tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
             let mut trainer = Trainer::beside(others, start.network, data, settings, resources.exec)?;
             start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
-            return Ok((trainer, None));
+            return Ok(trainer);
         }
         let (connectome, data) = self.inputs()?;
         let (input, readout) = self.ends(&data);
@@ -96,10 +100,9 @@ impl RunConfig {
         tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
         drop(wiring);
         let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
-        let ids = connectome.ids().map(<[String]>::to_vec);
         // its weights are of no more use
         drop(connectome);
-        Ok((Trainer::beside(others, network, data, settings, resources.exec)?, ids))
+        Trainer::beside(others, network, data, settings, resources.exec)
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing

@@ -146,7 +146,6 @@ mod tests {
             "[schedule]",
             "[penalty]",
             "[checkpoint]",
-            "[[population]]",
             "[[connection]]",
         ] {
             let text = presets::text("flip-flop").unwrap();

@@ -7,10 +7,7 @@ use crate::command::{
     rules, series, take_apart, tensor, with_element, without_seconds,
 };
 
-const FILES: [&str; 6] =
-    ["checkpoint.safetensors", "config.toml", "figures", "metrics.csv", "model.safetensors", "summary.json"];
-/// Those of a run whose neurons have ids of their own.
-const FILES_WITH_IDS: [&str; 7] = [
+const FILES: [&str; 7] = [
     "checkpoint.safetensors",
     "config.toml",
     "figures",
@@ -36,8 +33,7 @@ fn train(text: &str, data: Vec<u8>) -> Place {
     place.write("own.toml", text);
     place.write("data.npz", data);
     place.done("train own.toml --out run");
-    let with_ids = text.contains("[connectome]");
-    assert_eq!(place.names("run"), if with_ids { &FILES_WITH_IDS[..] } else { &FILES });
+    assert_eq!(place.names("run"), FILES);
     assert_eq!(place.names("run/figures"), FIGURES);
     place
 }
@@ -46,10 +42,10 @@ fn train(text: &str, data: Vec<u8>) -> Place {
 fn a_run_on_own_data_and_wiring() {
     let place = Place::own();
     let answer = place.done("train own.toml --out run");
-    assert_eq!(place.names("run"), FILES_WITH_IDS);
+    assert_eq!(place.names("run"), FILES);
     // row i of W is neuron i of this table
     let neurons = place.text("run/neurons.csv");
-    assert_eq!(neurons.lines().next(), Some("index,id,population,sign"));
+    assert_eq!(neurons.lines().next(), Some("index,id,type,sign"));
     assert_eq!(neurons.lines().nth(1), Some("0,n0,exc,1"));
     assert_eq!(neurons.lines().count(), NEURONS + 1);
     assert_eq!(place.names("run/figures"), FIGURES);
@@ -70,7 +66,9 @@ fn a_run_on_own_data_and_wiring() {
         ("recurrent.values", vec![24]),
         ("recurrent.bias", vec![NEURONS]),
         ("dale.sign", vec![NEURONS]),
-        ("population.start", vec![3]),
+        ("neurons.type.bytes", vec![3 * NEURONS]),
+        ("neurons.type.offsets", vec![NEURONS + 1]),
+        ("neurons.id.offsets", vec![NEURONS + 1]),
         ("input.weight", vec![NEURONS, CHANNELS]),
         ("readout.weight", vec![OUTPUTS, NEURONS]),
         ("readout.bias", vec![OUTPUTS]),

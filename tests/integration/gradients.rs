@@ -54,7 +54,7 @@ const CASES: [Case; 8] = {
 };
 
 fn network(case: &Case, seed: u64) -> Network {
-    let population = |name: &str, size, sign| PopulationSpec { name: name.into(), size, sign };
+    let population = |name: &str, size, sign| PopulationSpec::new(name, size, sign);
     let connectome = Connectome::from_rules(
         &[
             population("exc", 9, Sign::Excitatory),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use daleian::Error;
-use daleian::connectome::{ConnectionSpec, PopulationSpec, Sign};
+use daleian::connectome::{ConnectionSpec, Connectome, EdgeTable, NeuronTable, Policy, PopulationSpec, Sign, Words};
 use daleian::network::{
     ActivationName, BIAS, Blocks, COMMON_NAMES, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, READOUT,
     RECURRENT, ReadoutSpec,
@@ -29,7 +29,7 @@ fn assert_same(a: &Network, b: &Network) {
     assert_eq!(bits(a.parameters()), bits(b.parameters()));
     let (a, b) = (a.wiring(), b.wiring());
     assert!(a.recurrent() == b.recurrent() && a.input() == b.input() && a.readout() == b.readout());
-    assert_eq!(a.populations(), b.populations());
+    assert_eq!(a.neuron_table(), b.neuron_table());
     assert_eq!((a.signs(), a.cell(), a.specs()), (b.signs(), b.cell(), b.specs()));
 }
 
@@ -133,7 +133,8 @@ fn a_model_is_what_its_table_says() {
             ("recurrent.values", (Dtype::F32, vec![nnz])),
             ("recurrent.bias", (Dtype::F32, vec![10])),
             ("dale.sign", (Dtype::I8, vec![10])),
-            ("population.start", (Dtype::I64, vec![4])),
+            ("neurons.type.bytes", (Dtype::U8, vec![15 + 9 + 8])),
+            ("neurons.type.offsets", (Dtype::I64, vec![11])),
             ("input.weight", (Dtype::F32, vec![10, 3])),
             ("readout.weight", (Dtype::F32, vec![3, 10])),
             ("readout.bias", (Dtype::F32, vec![3])),
@@ -151,7 +152,8 @@ fn a_model_is_what_its_table_says() {
             assert!(row.is_sorted_by(|a, b| a < b) && row.iter().all(|col| (0..10).contains(col)), "{row:?}");
         }
         assert_eq!(ints::<1>(&data("dale.sign")), [1, 1, 1, 1, 1, -1, -1, -1, 0, 0]);
-        assert_eq!(ints::<8>(&data("population.start")), [0, 5, 8, 10]);
+        assert_eq!(data("neurons.type.bytes"), b"excexcexcexcexcinhinhinhfreefree");
+        assert_eq!(ints::<8>(&data("neurons.type.offsets")), [0, 3, 6, 9, 12, 15, 18, 21, 24, 28, 32]);
         let values = floats(&data("recurrent.values"));
         assert_eq!(values, network.parameters()[RECURRENT][..]);
         assert!(values.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
@@ -172,8 +174,8 @@ fn a_model_is_what_its_table_says() {
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let metadata: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["daleian"]).unwrap();
         assert_eq!(metadata["format"], "daleian-model");
-        assert_eq!(metadata["version"], 1);
-        assert_eq!(metadata["populations"], json!(["exc", "inh", "free"]));
+        assert_eq!(metadata["version"], 2);
+        assert_eq!(metadata["columns"], json!(["type"]));
         assert_eq!(metadata["config"], json!({"seed": 3}));
         assert_eq!(metadata["cell"]["activation"], "softplus");
     }
@@ -274,22 +276,71 @@ fn a_wrong_pattern_is_refused() {
 }
 
 #[test]
-fn wrong_signs_and_populations_are_refused() {
-    let (sign, start) = ("dale.sign", "population.start");
-    damaged(|parts| parts.set(sign, 2, (-1i8).to_le_bytes()), &[sign, "neurons 0 and 2", "`exc`", "differ"]);
+fn wrong_signs_and_types_are_refused() {
+    let (sign, bytes, offsets) = ("dale.sign", "neurons.type.bytes", "neurons.type.offsets");
     damaged(|parts| parts.set(sign, 5, 2i8.to_le_bytes()), &[sign, "neuron 5", "\"2\" is no sign"]);
     damaged(|parts| parts.reshape(sign, &[9]), &[sign, "[9]", "expected [10]"]);
-    damaged(|parts| parts.set(start, 0, 1i64.to_le_bytes()), &[start, "from 0 to 10"]);
-    damaged(|parts| parts.set(start, 1, 0i64.to_le_bytes()), &[start, "from 0 to 10"]);
-    damaged(|parts| parts.set(start, 1, 9i64.to_le_bytes()), &[start, "from 0 to 10"]);
-    damaged(|parts| parts.set(start, 1, (-5i64).to_le_bytes()), &[start, "from 0 to 10"]);
-    damaged(|parts| parts.set(start, 1, 6i64.to_le_bytes()), &[sign, "neurons 0 and 5", "`exc`"]);
-    for end in [9i64, 11, i64::MAX] {
-        damaged(|parts| parts.set(start, 3, end.to_le_bytes()), &[start, "from 0 to 10"]);
+    for (at, offset) in [(0, 1i64), (1, 28), (1, -5), (10, 31), (10, 33), (10, i64::MAX), (9, i64::MIN)] {
+        damaged(|parts| parts.set(offsets, at, offset.to_le_bytes()), &[offsets, "from 0 to 32"]);
     }
-    damaged(|parts| parts.reshape(start, &[3]), &[start, "[3]", "expected [4]"]);
-    damaged(|parts| parts.metadata["populations"] = json!(["exc", "inh"]), &[start, "[4]", "expected [3]"]);
-    damaged(|parts| parts.metadata["populations"] = json!(["exc", "exc", "free"]), &["\"exc\"", "unique"]);
+    damaged(|parts| parts.reshape(offsets, &[10]), &[offsets, "[10]", "expected [11]"]);
+    damaged(|parts| parts.reshape(bytes, &[31]), &[offsets, "from 0 to 31"]);
+    damaged(|parts| parts.reshape(bytes, &[4, 8]), &[bytes, "[4, 8]", "one dimension"]);
+    damaged(|parts| parts.set(bytes, 4, [0xff]), &[bytes, "neuron 1 is not UTF-8"]);
+    damaged(|parts| parts.metadata["columns"] = json!(["type", "tau"]), &["`neurons.tau.bytes` is missing"]);
+    damaged(|parts| parts.metadata["columns"] = json!(["type", "type"]), &["neurons.type", "two columns"]);
+    damaged(|parts| parts.metadata["columns"] = json!("type"), &["metadata"]);
+}
+
+/// Signs are per neuron, whatever the type; numbers, text and ids come back.
+#[test]
+fn a_neuron_table_travels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let network = table_model();
+    network.save(&path).unwrap();
+    let loaded = Network::load(&path).unwrap();
+    assert_same(&network, &loaded);
+    let parts = Parts::of(&path);
+    assert_eq!(parts.metadata["columns"], json!(["type", "tau", "région"]));
+    assert_eq!(floats(&parts.tensors["neurons.tau"].2), [20.0, 0.5, -3.0]);
+    assert_eq!(parts.tensors["neurons.id.bytes"].2, "7204é1".as_bytes());
+    assert_eq!(ints::<8>(&parts.tensors["neurons.id.offsets"].2), [0, 3, 6, 7]);
+    assert_eq!(ints::<1>(&parts.tensors["dale.sign"].2), [1, -1, 0]);
+    assert_eq!(parts.tensors["neurons.région.bytes"].2, b"V1V1");
+    round_trip(&network, &Value::Null);
+
+    let damaged = |damage: &dyn Fn(&mut Parts), words: &[&str]| {
+        let mut parts = Parts::of(&path);
+        damage(&mut parts);
+        let path = folder.path().join("damaged.safetensors");
+        parts.write(&path);
+        let error = problem(&path);
+        words.iter().for_each(|word| assert!(error.contains(word), "{word:?} is missing in: {error}"));
+    };
+    damaged(&|parts| parts.set("neurons.tau", 1, f32::NAN.to_le_bytes()), &["neurons.tau", "neuron 1 has NaN"]);
+    damaged(&|parts| parts.reshape("neurons.tau", &[2]), &["neurons.tau", "[2]", "expected [3]"]);
+    damaged(&|parts| parts.set("neurons.id.offsets", 1, 0i64.to_le_bytes()), &["`ids`: neuron 0 has an empty one"]);
+    damaged(&|parts| drop(parts.tensors.remove("neurons.id.offsets")), &["`neurons.id.offsets` is missing"]);
+    let twice = |parts: &mut Parts| {
+        parts.tensors.get_mut("neurons.id.bytes").unwrap().2.copy_from_slice(b"7207201");
+    };
+    damaged(&twice, &["neurons 0 and 1 are both called \"720\""]);
+    damaged(&|parts| parts.metadata["columns"] = json!(["id"]), &["neurons.id", "cannot be the name of a column"]);
+}
+
+/// Three neurons that have everything a table can have.
+fn table_model() -> Network {
+    let neurons = NeuronTable::new(vec![Sign::Excitatory, Sign::Inhibitory, Sign::Unconstrained]).unwrap();
+    let words = |words: [&'static str; 3]| words.into_iter().collect::<Words>();
+    let neurons = neurons.with_column("type", words(["a", "a", "b"])).unwrap();
+    let neurons = neurons.with_column("tau", vec![20.0, 0.5, -3.0]).unwrap();
+    let neurons = neurons.with_column("région", words(["V1", "", "V1"])).unwrap();
+    let neurons = neurons.with_ids(["720", "4é", "1"].map(String::from).to_vec()).unwrap();
+    let edges = EdgeTable::new(vec![0, 1, 2], vec![1, 2, 0], None);
+    let connectome = Connectome::assemble(neurons, edges, &Policy::default()).unwrap();
+    let (input, readout) = ((2, InputSpec { blocks: Blocks::Population }), (1, ReadoutSpec::default()));
+    Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap()
 }
 
 #[test]
@@ -320,7 +371,7 @@ fn weights_outside_their_block_are_refused() {
         &["readout.weight", "[1, 0] is -2", "outside its block"],
     );
     // two channels for three populations
-    damaged(|parts| parts.reshape("input.weight", &[10, 2]), &["input", "one channel a population: 3 not 2"]);
+    damaged(|parts| parts.reshape("input.weight", &[10, 2]), &["input", "one channel per type: 3 not 2"]);
 }
 
 #[test]
@@ -358,12 +409,13 @@ fn missing_and_mistyped_tensors_are_refused() {
 
 #[test]
 fn wrong_metadata_are_refused() {
-    damaged(|parts| parts.metadata["version"] = json!(2), &["version 2", "reads up to 1", "newer"]);
+    damaged(|parts| parts.metadata["version"] = json!(3), &["version 3", "reads up to 2", "newer"]);
+    damaged(|parts| parts.metadata["version"] = json!(1), &["version 1", "no neuron table", "train again"]);
     damaged(|parts| parts.metadata["version"] = json!("one"), &["not a daleian model"]);
     damaged(|parts| parts.metadata["format"] = json!("notes"), &["\"notes\"", "daleian-model"]);
     damaged(|parts| parts.metadata["cell"]["activation"] = json!("swish"), &["metadata", "swish", "tanh"]);
     damaged(|parts| parts.metadata["readout"]["activation"] = json!("relu"), &["readout.activation", "tanh"]);
-    damaged(|parts| drop(parts.metadata.as_object_mut().unwrap().remove("populations")), &["metadata", "populations"]);
+    damaged(|parts| drop(parts.metadata.as_object_mut().unwrap().remove("columns")), &["metadata", "columns"]);
     damaged(|parts| parts.metadata = json!([1, 2]), &["metadata", "must be a JSON object"]);
 }
 
@@ -461,19 +513,19 @@ fn no_negative_zero_is_saved() {
 #[test]
 fn a_model_without_neurons_is_refused() {
     let empty = |parts: &mut Parts| {
-        parts.metadata["populations"] = json!([]);
         for (name, shape) in [
             ("recurrent.indptr", &[1][..]),
             ("recurrent.indices", &[0]),
             ("recurrent.values", &[0]),
             ("recurrent.bias", &[0]),
             ("dale.sign", &[0]),
-            ("population.start", &[1]),
+            ("neurons.type.bytes", &[0]),
+            ("neurons.type.offsets", &[1]),
             ("input.weight", &[0, 1 << 40]),
             ("readout.weight", &[1 << 40, 0]),
         ] {
             parts.reshape(name, shape);
         }
     };
-    damaged(empty, &["population"]);
+    damaged(empty, &["`neurons`: there is none"]);
 }

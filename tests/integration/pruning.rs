@@ -176,7 +176,7 @@ fn the_library_starts_from_a_network() {
     go(&mut run);
     let network = run.trainer().network();
     assert_eq!((network.wiring().recurrent(), network.sign_violations()), (start.wiring().recurrent(), 0));
-    assert_eq!(network.wiring().populations(), start.wiring().populations());
+    assert_eq!(network.wiring().neuron_table(), start.wiring().neuron_table());
     for name in ParameterId::COMMON {
         assert_ne!(&network.parameters()[name], &start.parameters()[name], "{name:?} is trained");
     }

@@ -383,12 +383,7 @@ fn a_changed_edge_list_on_resume_is_refused() {
     fs::write(&neurons, "id,population,sign\na,exc,1\nb,exc,1\nc,inh,-1\n").unwrap();
     let mut config = config("");
     (config.population, config.connection) = (Vec::new(), Vec::new());
-    config.connectome = Some(EdgeListSpec {
-        edges: edges.clone(),
-        neurons: Some(neurons.clone()),
-        duplicates: Default::default(),
-        contradictions: Default::default(),
-    });
+    config.connectome = Some(EdgeListSpec { neurons: Some(neurons.clone()), ..EdgeListSpec::new(&edges) });
     let run = folder.path().join("run");
     stopped(&config, &run, 4);
     let before = contents(&run);
@@ -413,12 +408,7 @@ fn a_changed_weight_on_resume_is_refused() {
     let mut config = config("");
     (config.population, config.connection) = (Vec::new(), Vec::new());
     config.init.weights = daleian::network::InitWeights::Edges;
-    config.connectome = Some(EdgeListSpec {
-        edges: edges.clone(),
-        neurons: None,
-        duplicates: Default::default(),
-        contradictions: Default::default(),
-    });
+    config.connectome = Some(EdgeListSpec::new(&edges));
     let run = folder.path().join("run");
     stopped(&config, &run, 4);
     fs::write(&edges, "pre,post,weight\na,b,0.5\nb,a,-0.125\n").unwrap();

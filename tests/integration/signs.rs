@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daleian::Isa;
 use daleian::bptt::{Bptt, LossName, Objective, cut};
-use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+use daleian::connectome::{ConnectionSpec, Connectome, NeuronTable, PopulationSpec, Sign};
 use daleian::constraint::{Constraint, Guard};
 use daleian::data::{Data, Dataset, Targets};
 use daleian::network::{
@@ -95,7 +95,8 @@ fn five(weights: &[f32]) -> Network {
     let populations = [("exc", 2, 1), ("inh", 2, -1), ("free", 1, 0)];
     let sign = |sign: i32| sign.to_string().parse::<Sign>().unwrap();
     let populations = populations.map(|(name, size, s)| PopulationSpec::new(name, size, sign(s)));
-    let connectome = Connectome::new(&populations, Pattern::dense(5, 5), None).unwrap();
+    let connectome =
+        Connectome::new(NeuronTable::from_populations(&populations).unwrap(), Pattern::dense(5, 5), None).unwrap();
     let mut network = network(&connectome, 1, 1, 1);
     network.parameter_mut(RECURRENT).copy_from_slice(weights);
     network

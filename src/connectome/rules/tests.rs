@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::connectome::Sign;
+use crate::sparse::Pattern;
 
 fn populations(sizes: &[(&str, usize)]) -> Vec<PopulationSpec> {
-    let population = |&(name, size): &(&str, usize)| PopulationSpec { name: name.into(), size, sign: Sign::Excitatory };
+    let population = |&(name, size): &(&str, usize)| PopulationSpec::new(name, size, Sign::Excitatory);
     sizes.iter().map(population).collect()
 }
 
@@ -50,7 +51,7 @@ fn puts_blocks_side_by_side_in_any_order() {
     assert_eq!(row_list(&build(&sizes, &[to_all]).unwrap()), [[2], [2], [2], [2]]);
     let everything = build(&sizes, &[rule(RuleName::All)]).unwrap();
     assert_eq!(**everything.pattern(), Pattern::dense(4, 4));
-    assert_eq!((everything.weights(), everything.ids()), (None, None));
+    assert_eq!((everything.weights(), everything.neuron_table().ids()), (None, None));
 }
 
 #[test]
@@ -87,9 +88,9 @@ fn patterns_are_the_recorded_ones() {
 #[test]
 fn refuses_populations_it_does_not_know() {
     let text = problem(&[("exc", 2), ("inh", 1)], &[all("exc", "exc"), all("Inh", "exc")]);
-    assert!(text.contains("`connection[1].pre`: there is no population \"Inh\"; known: exc, inh"), "{text}");
+    assert!(text.contains("`connection[1].pre`: no neuron has type `Inh`; there are `exc`, `inh`"), "{text}");
     let text = problem(&[("exc", 2)], &[all("exc", "soma")]);
-    assert!(text.contains("`connection[0].post`") && text.contains("\"soma\""), "{text}");
+    assert!(text.contains("`connection[0].post`") && text.contains("`soma`"), "{text}");
     assert!(problem(&[("a", 2), ("a", 1)], &[all("a", "a")]).contains("`population[1].name`"));
     assert!(problem(&[("a", 0)], &[all("a", "a")]).contains("\"a\" has 0 neurons"));
     assert!(problem(&[("a", 1)], &[]).contains("`connection`: there is none"));
@@ -110,7 +111,7 @@ fn refuses_wrong_numbers() {
     assert!(text.contains("5 is too large: the network has 4 neurons"), "{text}");
     let besides = ConnectionSpec { pre: Some("a".into()), autapses: false, ..with_in_degree(4) };
     let text = problem(&a, std::slice::from_ref(&besides));
-    assert!(text.contains("4 is too large: population \"a\" has 3 neurons besides the one itself"), "{text}");
+    assert!(text.contains("4 is too large: population `a` has 3 neurons besides the one itself"), "{text}");
     assert!(problem(&a, &[with_in_degree(usize::MAX)]).contains("no network has so many"));
     // From one population to another the neuron itself is not among the presynaptic ones.
     let besides = ConnectionSpec { post: Some("b".into()), ..besides };
@@ -263,4 +264,24 @@ proptest! {
         }
         prop_assert_eq!(Connectome::from_rules(&sizes, &[from_b, from_a], seed).unwrap(), connectome);
     }
+}
+
+/// Selections by a column: three populations, two of one region, which alternate.
+#[test]
+fn connections_select_by_columns() {
+    let population = |name: &str, region: &str| PopulationSpec::new(name, 2, Sign::Excitatory).with("region", region);
+    let populations = [population("a", "V1"), population("b", "LM"), population("c", "V1")];
+    let from = |region: &str| ConnectionSpec { pre: Some(Selection::all().and("region", [region])), ..all("a", "b") };
+    let within = |spec| ConnectionSpec { post: Some(Selection::all().and("region", ["V1"])), autapses: false, ..spec };
+    let build = |specs: &[ConnectionSpec]| Connectome::from_rules(&populations, specs, 1);
+    let connectome = build(&[within(from("V1")), within(from("LM"))]).unwrap();
+    assert_eq!(
+        row_list(&connectome),
+        [vec![1, 2, 3, 4, 5], vec![0, 2, 3, 4, 5], vec![], vec![], vec![0, 1, 2, 3, 5], vec![0, 1, 2, 3, 4]]
+    );
+    let problem = build(&[within(from("V1")), all("c", "a")]).unwrap_err().to_string();
+    assert!(problem.contains("connection[0] (region=V1 -> region=V1) and connection[1] (c -> a) share"), "{problem}");
+    let in_degree = ConnectionSpec { rule: RuleName::InDegree, in_degree: Some(3), ..within(from("V1")) };
+    let rows = row_list(&build(&[in_degree]).unwrap());
+    assert!(rows[4].len() == 3 && rows[4].iter().all(|pre| [0, 1, 5].contains(pre)), "{rows:?}");
 }

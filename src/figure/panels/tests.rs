@@ -1,6 +1,7 @@
 use super::super::check;
 use super::*;
-use crate::analysis::{Histogram, PopulationView, block_grid, histogram};
+use crate::analysis::{Histogram, block_grid, histogram};
+use crate::connectome::Group;
 use crate::sparse::Pattern;
 
 fn line(points: &[(f64, f64)]) -> Line {
@@ -14,7 +15,7 @@ fn panel(name: &str, content: Content) -> Panel {
 
 fn every_kind(points: &[(f64, f64)], histogram: Histogram) -> PanelFigure {
     let values: Vec<f64> = points.iter().map(|point| point.1).collect();
-    let populations = [PopulationView { name: "exc", start: 0, end: 4, sign: 1 }];
+    let populations = [Group::range("exc", 0..4, 1)];
     let grid = block_grid(&Pattern::dense(4, 4), &[0.5; 16], &populations, 4);
     let curves = Curves {
         x: "Epoch".into(),

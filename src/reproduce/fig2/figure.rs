@@ -2,7 +2,7 @@
 
 use super::super::numbers::over_runs;
 use super::{Group, Measure, PaperTask, data_label, paper};
-use crate::analysis::{Histogram, PopulationView, block_grid};
+use crate::analysis::{Histogram, block_grid};
 use crate::error::Result;
 use crate::figure::panels::{
     Content, Curves, Dots, Histograms, Key, Line, Maps, Mark, Outline, Panel, PanelFigure, PanelRow, Strip, Tint,
@@ -165,12 +165,7 @@ fn usual(weights: &[f32]) -> f64 {
 /// W of a network for a map.
 pub(super) fn grid(network: &Network) -> crate::analysis::BlockGrid {
     let wiring = network.wiring();
-    let populations: Vec<PopulationView> = wiring
-        .populations()
-        .iter()
-        .map(|p| PopulationView { name: &p.name, start: p.neurons.start, end: p.neurons.end, sign: i8::from(p.sign) })
-        .collect();
-    block_grid(wiring.recurrent(), &network.parameters()[RECURRENT], &populations, CELLS)
+    block_grid(wiring.recurrent(), &network.parameters()[RECURRENT], &wiring.neuron_table().types(), CELLS)
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         let notes = start.as_ref().map(|start| (start.config.clone(), start.pruned.clone()));
-        let (trainer, ids) = config.prepare(start, resources, tell)?;
+        let trainer = config.prepare(start, resources, tell)?;
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
@@ -99,9 +99,7 @@ impl Run {
             start::write(&run.path(names::START), network, config, (optimizer.updates(), moments), &pruned)?;
         }
         run.write_checkpoint()?;
-        if let Some(ids) = ids {
-            neurons::write(&run.path(names::NEURONS), run.trainer.network().wiring(), &ids)?;
-        }
+        neurons::write(&run.path(names::NEURONS), run.trainer.network().wiring().neuron_table())?;
         // last: a folder with a configuration is a run, and a run has a checkpoint
         run.write_config()?;
         Ok(run)
@@ -140,7 +138,7 @@ impl Run {
             return Err(Error::content(folder, problem));
         }
         clear_stale(folder)?;
-        let (trainer, _) = config.prepare(start, resources, tell)?;
+        let trainer = config.prepare(start, resources, tell)?;
         let mut run = Self::with(config, folder, trainer);
         let path = run.path(names::CHECKPOINT);
         let checkpoint = checkpoint::read(&path)?;

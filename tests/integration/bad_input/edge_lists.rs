@@ -65,17 +65,12 @@ fn edge_lists() {
             &["neurons.csv: row 5, column `sign`: \"2\" is no sign", "1, -1, 0, E, I, exc, inh"],
         ),
         (
-            "two signs in a population",
-            neurons(&edited(&all_neurons, "n3,exc,1", "n3,exc,-1")),
-            &["neurons.csv: row 5, column `sign`", "in row 2"],
-        ),
-        (
             "neuron that is there twice",
             neurons(&edited(&all_neurons, "n3,exc,1", "n2,exc,1")),
             &["neurons.csv: row 5, column `id`: \"n2\" is in row 4 already"],
         ),
-        ("column missing", neurons("id,type,sign\nn0,exc,1\n"), &["neurons.csv: column `population` is missing"]),
-        ("empty file", neurons(""), &["neurons.csv: the file is empty; expected a header `id,population,sign`"]),
+        ("column missing", neurons("id,type\nn0,exc\n"), &["neurons.csv: column `sign` is missing"]),
+        ("empty file", neurons(""), &["neurons.csv: the file is empty; expected a header `id,sign[,type,…]`"]),
     ] {
         let place = Place::own();
         place.write(file, content);

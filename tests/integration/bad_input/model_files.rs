@@ -69,9 +69,9 @@ fn model_files() {
             &["`recurrent.bias`: element 2 is NaN, not a finite"],
         ),
         (
-            "signs in a population differ",
-            bytes_with("dale.sign", 1, &[255]),
-            &["`dale.sign`: neurons 0 and 1 of population `exc` differ"],
+            "type that is not UTF-8",
+            bytes_with("neurons.type.bytes", 1, &[255]),
+            &["`neurons.type.bytes`: the text of neuron 0 is not UTF-8"],
         ),
         (
             "sign that is none",
@@ -79,14 +79,24 @@ fn model_files() {
             &["`dale.sign`: neuron 0: \"2\" is no sign"],
         ),
         (
-            "populations that overlap",
-            bytes_with("population.start", 8, &0i64.to_le_bytes()),
-            &["`population.start`: [0, 0, 8] should rise"],
+            "types that overlap",
+            bytes_with("neurons.type.offsets", 8, &99i64.to_le_bytes()),
+            &["`neurons.type.offsets`: expected offsets that rise from 0 to 24"],
+        ),
+        (
+            "ids of two neurons",
+            bytes_with("neurons.id.bytes", 1, b"1"),
+            &["`ids`: neurons 0 and 1 are both called \"n1\""],
         ),
         (
             "later version",
-            metadata_with("version", json!(2)),
-            &["format version 2", "reads up to 1", "newer one is needed"],
+            metadata_with("version", json!(3)),
+            &["format version 3", "reads up to 2", "newer one is needed"],
+        ),
+        (
+            "earlier version",
+            metadata_with("version", json!(1)),
+            &["format version 1, which had no neuron table", "reads version 2: train again"],
         ),
         (
             "another format",
