@@ -7,6 +7,7 @@ mod one_lane;
 mod parameter;
 mod parameters;
 mod spec;
+mod spectrum;
 pub(crate) mod step;
 mod stepper;
 mod wiring;
@@ -17,6 +18,7 @@ pub(crate) use one_lane::slices;
 pub use parameter::{BIAS, COMMON_NAMES, INPUT, Parameter, ParameterId, READOUT, READOUT_BIAS, RECURRENT, Shape};
 pub use parameters::Parameters;
 pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ReadoutSpec};
+pub use spectrum::leading_eigenvalue;
 pub use stepper::{State, Stepper};
 pub use wiring::Wiring;
 

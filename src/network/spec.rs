@@ -90,11 +90,16 @@ pub struct InitSpec {
     /// What `fan` is.
     #[serde(default)]
     pub fan: Fan,
+    /// Whether what each neuron gets from excitatory and from inhibitory neurons is made equal: of row i of W, with
+    /// E = Σ |w_ij| over excitatory and I over inhibitory columns j, the weights of the heavier side are multiplied by
+    /// min(E, I) / max(E, I). Rows with one side alone, and weights of unconstrained columns, stay.
+    #[serde(default)]
+    pub balance: bool,
 }
 
 impl Default for InitSpec {
     fn default() -> Self {
-        Self { weights: InitWeights::default(), gain: 1.0, fan: Fan::default() }
+        Self { weights: InitWeights::default(), gain: 1.0, fan: Fan::default(), balance: false }
     }
 }
 

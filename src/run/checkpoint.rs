@@ -22,6 +22,8 @@ struct Progress {
     updates: u64,
     moments: usize,
     instruction_sets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
     inputs: u32,
 }
 
@@ -30,6 +32,7 @@ pub(super) struct Checkpoint {
     pub rows: Vec<Row>,
     pub seconds: f64,
     pub instruction_sets: Vec<String>,
+    pub warning: Option<String>,
     pub inputs: u32,
     position: Position,
     updates: u64,
@@ -55,6 +58,7 @@ pub(super) fn write(
         updates: optimizer.updates(),
         moments: optimizer.moments().len(),
         instruction_sets: history.instruction_sets.clone(),
+        warning: history.warning.clone(),
         inputs: history.inputs,
     };
     let config = serde_json::to_value(config).expect("settings are plain data");
@@ -114,6 +118,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         rows: table.chunks_exact(COLUMNS).map(row).collect(),
         seconds: sums[5],
         instruction_sets: progress.instruction_sets,
+        warning: progress.warning,
         inputs: progress.inputs,
         position: Position { epoch: progress.epoch, step: progress.step },
         updates: progress.updates,

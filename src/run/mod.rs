@@ -12,6 +12,7 @@ mod finished;
 #[cfg(feature = "plot")]
 mod first_trials;
 mod gradient_file;
+mod growth;
 mod method;
 mod metrics_file;
 mod neurons;

@@ -30,7 +30,7 @@ pub struct Run {
     /// Seconds of training before this process.
     seconds_before: f64,
     began: Instant,
-    /// Said once, where a run goes on with other instructions than it began with.
+    /// Said once: of weights at the start, or where a run goes on with other instructions than it began with.
     warning: Option<String>,
 }
 
@@ -41,6 +41,8 @@ pub(super) struct History {
     pub inputs: u32,
     /// The instruction sets it went on with, in order.
     pub instruction_sets: Vec<String>,
+    /// What is to be said of the weights at its start.
+    pub warning: Option<String>,
 }
 
 /// What a run tells while it goes on.
@@ -100,6 +102,9 @@ pub struct Report {
     pub threads: usize,
     /// Seconds of training, pauses left out.
     pub seconds: f64,
+    /// What was to be said of the weights at the start, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// The version of daleian.
     pub version: String,
 }
@@ -255,6 +260,7 @@ impl Run {
             instruction_set: self.history.instruction_sets.join(", "),
             threads: rayon::current_num_threads(),
             seconds: last.seconds,
+            warning: self.history.warning.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let (config, start, rows) = (&self.config, &self.start, &self.rows);

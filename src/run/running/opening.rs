@@ -9,7 +9,7 @@ use crate::exec::Exec;
 use crate::files::remove_stale;
 use crate::network::{Network, RECURRENT};
 use crate::run::difference::difference;
-use crate::run::{Resources, RunConfig, Start, checkpoint, neurons, start};
+use crate::run::{Resources, RunConfig, Start, checkpoint, growth, neurons, start};
 use crate::train::{MemoryEstimate, Position, Trainer};
 
 impl Run {
@@ -89,9 +89,11 @@ impl Run {
         make_folder(folder)?;
         clear_stale(folder)?;
         let mut run = Self::with(config, folder, trainer);
+        run.history.warning = growth::warning(run.trainer.network(), run.trainer.data().train().form().steps);
+        run.warning = run.history.warning.clone();
         if let Some(&answer) = run.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
-            let problem = format!("the network answers {answer} before any training; expected smaller weights");
-            return Err(Error::setting("init", problem));
+            let why = run.history.warning.as_deref().unwrap_or("expected smaller weights");
+            return Err(Error::setting("init", format!("the network answers {answer} before any training; {why}")));
         }
         if let Some((config, pruned)) = notes {
             let (network, optimizer) = (run.trainer.network(), run.trainer.optimizer());
@@ -149,6 +151,7 @@ impl Run {
         let before = checkpoint.instruction_sets.join(", ");
         run.history.instruction_sets.splice(0..0, checkpoint.instruction_sets.iter().cloned());
         run.history.instruction_sets.dedup();
+        run.history.warning = checkpoint.warning.clone();
         let isa = run.trainer.exec().isa();
         if before != isa.name() {
             run.warning = Some(format!(
@@ -181,6 +184,7 @@ impl Run {
             history: History {
                 inputs: trainer.fingerprint(),
                 instruction_sets: vec![trainer.exec().isa().name().into()],
+                warning: None,
             },
             config,
             trainer,
