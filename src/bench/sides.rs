@@ -10,13 +10,12 @@ use serde::Serialize;
 use super::{AdamSettings, Cell, Dense};
 use crate::bptt::{Bptt, LossName, Objective};
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use crate::constraint::Constraint;
 use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::network::{
     ActivationName, Blocks, COMMON_NAMES, CellSpec, InitSpec, InputSpec, Network, ParameterId, ReadoutSpec,
 };
-use crate::optim::OptimizerSpec;
+use crate::optim::{Adam, OptimizerSpec};
 use crate::random::{Purpose, stream};
 use crate::train::{TrainSettings, Trainer};
 
@@ -132,15 +131,13 @@ impl Sides {
         let series = |values| Targets::Series { values, outputs: OUTPUTS, mask: None };
         let train = Dataset::new(inputs, [lanes, steps, CHANNELS], series(targets))?;
         let test = Dataset::new(vec![0.0; CHANNELS], [1, 1, CHANNELS], series(vec![0.0; OUTPUTS]))?;
-        let optimizer = OptimizerSpec::Adam {
+        let optimizer = OptimizerSpec::Adam(Adam {
             learning_rate: ADAM.rate,
             beta1: ADAM.beta1,
             beta2: ADAM.beta2,
             epsilon: ADAM.epsilon,
-            recurrent_factor: 1.0,
-        };
-        let settings =
-            TrainSettings { constraint: Constraint::Dale, ..TrainSettings::new(LossName::Mse, lanes, optimizer) };
+        });
+        let settings = TrainSettings::new(LossName::Mse, lanes, optimizer);
         let sparse = Trainer::new(network, Data::new(train, test)?, settings, isa)?;
         Ok(Self { cell, isa, sparse, dense })
     }

@@ -76,7 +76,7 @@ pub struct Train {
     /// Passes over the training samples, instead of the configuration's.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub epochs: Option<usize>,
-    /// Train this way, whatever the configuration's constraint, cell.rectified and optimizer.recurrent-factor say. Start,
+    /// Train this way, whatever the configuration's constraint, cell.rectified and the rate-factor of recurrent.values say. Start,
     /// data and seeds stay the same, so that methods can be compared.
     #[arg(long, value_name = "NAME", value_parser = methods())]
     pub method: Option<Method>,

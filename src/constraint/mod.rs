@@ -12,7 +12,7 @@
 //!  0.5   -0.5              1     -1
 //!  0.25  -0.25            -0.25   0.25
 //!
-//! none         dale         rectified     sign-parametrised   exponentiated
+//! none         dale         rectified     absolute            exponentiated
 //! -0.5   0.5   0     0      0    -0.5     0.5  -0.5           0.5 exp(-1)     -0.5 exp(-1)
 //!  0.5  -0.5   0.5  -0.5    0.5   0       0.5  -0.5           0.25 exp(0.25)  -0.25 exp(0.25)
 //! ```
@@ -42,14 +42,13 @@ pub enum Constraint {
     Rectified,
     /// w = |θ| · sign, with θ trained by its true gradient dL/dθ = dL/dw · sign · sgn(θ) (PsychRNN, Ehrlich et al.
     /// 2021; PyCog, Song et al. 2016). θ starts at w, and need not be stored: see [`Bounds::Reflected`].
-    SignParametrised,
+    Absolute,
     /// Exponentiated gradient (Kivinen & Warmuth 1997; for brains, Cornford et al. 2024): w · exp(sign · Δ), where Δ is
     /// the step that the optimizer would add. With plain gradient descent that is -η dL/dw, and this the algorithm of
     /// the books; with Adam, its normalised step. Signs are kept by construction.
     ///
     /// A step is relative to the weight, so its size means something else than for the other parameters:
-    /// [`OptimizerSpec::with_recurrent_factor`](crate::optim::OptimizerSpec::with_recurrent_factor). A weight of 0
-    /// stays 0 whatever its gradient.
+    /// the settings of a parameter have a factor for that. A weight of 0 stays 0 whatever its gradient.
     Exponentiated,
     /// Nothing.
     None,
@@ -62,7 +61,7 @@ impl Constraint {
     /// would wipe inhibitory columns before anything was learnt, where the paper's wipes them with the first step.
     pub fn keeps_signs(self) -> bool {
         match self {
-            Self::Dale | Self::SignParametrised | Self::Exponentiated => true,
+            Self::Dale | Self::Absolute | Self::Exponentiated => true,
             Self::Rectified | Self::None => false,
         }
     }
@@ -86,6 +85,11 @@ impl Guard {
         Self { constraint, signs }
     }
 
+    /// Nothing is held.
+    pub fn free() -> Self {
+        Self { constraint: Constraint::None, signs: EntrySigns::default() }
+    }
+
     /// Bytes that the constraint takes beside a network with this wiring.
     pub(crate) fn bytes(constraint: Constraint, wiring: &Wiring) -> u64 {
         if constraint == Constraint::None { 0 } else { EntrySigns::bytes(wiring.recurrent().nnz() as u64) }
@@ -99,14 +103,14 @@ impl Guard {
         match self.constraint {
             Constraint::Dale => Bounds::Dale(self.signs.of(entries)),
             Constraint::Rectified => Bounds::Rectified(self.signs.of(entries)),
-            Constraint::SignParametrised => Bounds::Reflected(self.signs.of(entries)),
+            Constraint::Absolute => Bounds::Reflected(self.signs.of(entries)),
             Constraint::Exponentiated => Bounds::Exponentiated(self.signs.of(entries)),
             Constraint::None => Bounds::Free,
         }
     }
 
     /// Brings the recurrent weights of `network` to where the constraint would have them, without a step. Weights
-    /// against their sign become 0 under Dale's law; where only their size is trained (sign-parametrised,
+    /// against their sign become 0 under Dale's law; where only their size is trained (absolute,
     /// exponentiated) they turn over.
     pub fn project(&self, isa: Isa, network: &mut Network) {
         let bounds = self.bounds(0..network.wiring().recurrent().nnz());
@@ -137,7 +141,7 @@ mod tests {
             (Constraint::None, [-0.5, 0.5, 0.5, -0.5], [1.0, -1.0, -0.25, 0.25]),
             (Constraint::Dale, [0.0, 0.0, 0.5, -0.5], [1.0, -1.0, -0.25, 0.25]),
             (Constraint::Rectified, [0.0, -0.5, 0.5, 0.0], [1.0, -1.0, -0.25, 0.25]),
-            (Constraint::SignParametrised, [0.5, -0.5, 0.5, -0.5], [-1.0, 1.0, -0.25, 0.25]),
+            (Constraint::Absolute, [0.5, -0.5, 0.5, -0.5], [-1.0, 1.0, -0.25, 0.25]),
             (Constraint::Exponentiated, [down, -down, up, -up], [1.0, -1.0, -0.25, 0.25]),
         ] {
             let guard = Guard::new(constraint, &wiring);

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::sparse::Pattern;
 
 /// The place of a parameter in the list of its network, [`Wiring::parameter_list`](super::Wiring::parameter_list).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParameterId(usize);
 
 /// W, at the entries of its pattern.
@@ -40,21 +37,6 @@ impl ParameterId {
 /// Names of the parameters that every network has, in the order of [`ParameterId::COMMON`].
 pub const COMMON_NAMES: [&str; 5] =
     ["recurrent.values", "recurrent.bias", "input.weight", "readout.weight", "readout.bias"];
-
-impl TryFrom<String> for ParameterId {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        let known = || format!("`{name}` is no parameter; expected one of {}", COMMON_NAMES.join(", "));
-        COMMON_NAMES.iter().position(|&known| known == name).map(Self).ok_or_else(known)
-    }
-}
-
-impl From<ParameterId> for &'static str {
-    fn from(id: ParameterId) -> Self {
-        COMMON_NAMES[id.0]
-    }
-}
 
 /// How the values of a parameter are laid out.
 #[derive(Debug, Clone, PartialEq)]

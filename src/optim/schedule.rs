@@ -1,8 +1,63 @@
-//! `rate(epoch)`: constant, cosine or step.
+//! How the learning rate changes from epoch to epoch: constant, cosine or step.
 
 use std::f64::consts::PI;
 
-use super::ScheduleSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::ranges::{above_zero, at_least_one, check};
+
+/// How the learning rate changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum ScheduleSpec {
+    /// It does not. (With braces, because only then serde refuses unknown keys beside the tag.)
+    Constant {},
+    /// `min + (lr - min) (1 + cos(pi epoch / period)) / 2`, which rises again after `period` epochs (torch's
+    /// `CosineAnnealingLR`, `T_max` = period).
+    Cosine {
+        /// Epochs from the highest to the lowest rate.
+        period: usize,
+        /// The lowest rate.
+        #[serde(default)]
+        minimum: f64,
+    },
+    /// Times `factor` every so many epochs.
+    Step {
+        /// Epochs between two changes.
+        every: usize,
+        /// What the rate is multiplied by.
+        factor: f64,
+    },
+}
+
+impl ScheduleSpec {
+    /// Checks that every number is within its range, where the rate starts at `learning_rate`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::error::Error::Setting) with the key of the first that is not, and what is
+    /// expected.
+    pub fn validate(&self, learning_rate: f64) -> Result<()> {
+        match *self {
+            Self::Constant {} => Ok(()),
+            Self::Cosine { period, minimum } => {
+                at_least_one("schedule.period", period)?;
+                let right = "from 0 to optimizer.learning-rate";
+                check("schedule.minimum", (0.0..=learning_rate).contains(&minimum), minimum, right)
+            }
+            Self::Step { every, factor } => {
+                at_least_one("schedule.every", every)?;
+                above_zero("schedule.factor", factor)
+            }
+        }
+    }
+}
+
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self::Constant {}
+    }
+}
 
 impl ScheduleSpec {
     /// The learning rate in `epoch` (counted from 0), where it starts at `base`.

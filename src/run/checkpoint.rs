@@ -12,6 +12,7 @@ use super::running::History;
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader};
 use crate::network::{Network, Parameter, Parameters, Wiring};
+use crate::optim::OptimizerState;
 use crate::train::{COLUMNS, Position, Row, Running, Trainer};
 
 /// What a checkpoint adds to the metadata of a model.
@@ -35,10 +36,9 @@ pub(super) struct Checkpoint {
     pub warning: Option<String>,
     pub inputs: u32,
     position: Position,
-    updates: u64,
     running: Running,
     network: Network,
-    moments: Vec<Parameters>,
+    optimizer: OptimizerState,
 }
 
 pub(super) fn write(
@@ -55,8 +55,8 @@ pub(super) fn write(
     let progress = Progress {
         epoch: position.epoch,
         step: position.step,
-        updates: optimizer.updates(),
-        moments: optimizer.moments().len(),
+        updates: optimizer.updates,
+        moments: optimizer.moments.len(),
         instruction_sets: history.instruction_sets.clone(),
         warning: history.warning.clone(),
         inputs: history.inputs,
@@ -66,7 +66,7 @@ pub(super) fn write(
     let sums = [running.objective, running.loss, running.weight, running.correct, running.asked, seconds];
     let mut tensors =
         vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
-    tensors.extend(moment_tensors(network.wiring(), optimizer.moments()));
+    tensors.extend(moment_tensors(network.wiring(), &optimizer.moments));
     let progress = serde_json::to_value(progress).expect("settings are plain data");
     network.write(path, "daleian-checkpoint", config, progress, tensors)
 }
@@ -101,7 +101,7 @@ pub(super) fn read_moments(reader: &TensorReader, wiring: &Wiring, count: usize)
     (0..count).map(read).collect()
 }
 
-/// Reads a checkpoint of a run whose optimizer keeps moments for the parameters that are not frozen.
+/// Reads a checkpoint of a run whose optimizer keeps moments for the parameters that are trained.
 ///
 /// # Errors
 /// If it cannot be read or is not a checkpoint.
@@ -121,10 +121,9 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         warning: progress.warning,
         inputs: progress.inputs,
         position: Position { epoch: progress.epoch, step: progress.step },
-        updates: progress.updates,
         running: Running { objective: sums[0], loss: sums[1], weight: sums[2], correct: sums[3], asked: sums[4] },
         network,
-        moments,
+        optimizer: OptimizerState { updates: progress.updates, moments },
     })
 }
 
@@ -139,18 +138,72 @@ impl Checkpoint {
             && ours.input() == theirs.input()
             && ours.readout() == theirs.readout()
             && ours.signs() == theirs.signs();
-        if !same || !trainer.optimizer().has_moments_like(&self.moments) {
+        if !same || !trainer.optimizer().fits(&self.optimizer) {
             let problem = "its network is not the one that the configuration describes: did an input file change?";
             return Err(Error::content(path, problem));
         }
         let Position { epoch, step } = self.position;
         let steps = epoch.checked_mul(trainer.steps_per_epoch()).and_then(|steps| steps.checked_add(step));
         // the optimizer may have begun with the moments of an earlier run
-        let made = self.updates.checked_sub(trainer.optimizer().updates()).and_then(|made| usize::try_from(made).ok());
+        let made =
+            self.optimizer.updates.checked_sub(trainer.optimizer().updates).and_then(|made| usize::try_from(made).ok());
         if step >= trainer.steps_per_epoch() || steps.is_none() || steps != made || self.rows.len() != epoch {
             return Err(Error::content(path, "its position, updates and metrics do not go together"));
         }
-        trainer.restore(self.network.parameters, self.updates, self.moments, self.position, self.running);
+        trainer.restore(self.network.parameters, self.optimizer, self.position, self.running);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::optim::OptimizerSpec;
+    use crate::run::{Ending, Run, RunConfig, names};
+    use daleian_kernels::Isa;
+    use std::sync::atomic::AtomicBool;
+
+    /// Optimizers of three moments and of none, which only tests have, stopped in the middle of an epoch and resumed.
+    #[test]
+    fn any_number_of_moments_goes_through_a_checkpoint() {
+        for (kind, moments) in [("averaged", 3), ("plain", 0)] {
+            let text = format!(
+                r#"
+                name = "moments"
+                epochs = 2
+                batch = 10
+                loss = "mse"
+                constraint = "dale"
+                task = {{ kind = "flip-flop", channels = 1, steps = 5, probability = 0.3, train-samples = 30, test-samples = 5 }}
+                cell = {{ activation = "tanh", rectified = true }}
+                readout = {{}}
+                optimizer = {{ kind = "{kind}", learning-rate = 0.05 }}
+                population = [{{ name = "exc", size = 4, sign = 1 }}]
+                connection = [{{ rule = "all" }}]
+                parameter = [{{ name = "readout.bias", trained = false }}]
+                "#
+            );
+            let config = RunConfig::from_toml(&text, "test.toml", "").unwrap();
+            assert_eq!(config.optimizer.optimizer().moments(), moments);
+            let isa = Isa::available()[0];
+            let folder = tempfile::tempdir().unwrap();
+            let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+            let never = AtomicBool::new(false);
+            let mut run = Run::create(config.clone(), &whole, isa).unwrap();
+            run.go(&never, &mut |_| ()).unwrap();
+            assert_eq!(run.trainer().optimizer().moments.len(), moments);
+            let stop = AtomicBool::new(true);
+            let mut run = Run::create(config.clone(), &parts, isa).unwrap();
+            // stopped after each step
+            while let Ending::Interrupted(_) = run.go(&stop, &mut |_| ()).unwrap() {
+                run = Run::resume(config.clone(), &parts, isa).unwrap();
+            }
+            assert_eq!(run.trainer().optimizer().updates, 6);
+            for name in [names::MODEL, names::CHECKPOINT] {
+                let read = |folder: &std::path::Path| crate::run::Start::read(folder.join(name)).unwrap();
+                let (whole, parts) = (read(&whole), read(&parts));
+                assert_eq!((whole.network.parameters(), whole.moments), (parts.network.parameters(), parts.moments));
+            }
+            assert!(matches!(config.optimizer, OptimizerSpec::Averaged(_) | OptimizerSpec::Plain(_)));
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ParameterSpec;
 use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
-use crate::network::{CellSpec, InitSpec, InputSpec, ParameterId, ReadoutSpec};
+use crate::network::{CellSpec, InitSpec, InputSpec, ReadoutSpec};
 use crate::optim::{OptimizerSpec, ScheduleSpec};
 use crate::task::TaskSpec;
 
@@ -26,14 +27,11 @@ pub struct RunConfig {
     pub epochs: usize,
     /// Samples a step.
     pub batch: usize,
-    /// What holds the signs.
+    /// What holds the signs of the recurrent weights.
     pub constraint: Constraint,
     /// The global norm that a gradient is scaled down to; left out: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
-    /// Parameters that keep their start.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frozen: Vec<ParameterId>,
     /// A model or checkpoint file that the run starts from: neurons, synapses, signs and parameters are the file's, and
     /// `connectome`, `population`, `connection` and `init` say nothing then. A run folder keeps a copy and names that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +61,9 @@ pub struct RunConfig {
     /// When to write checkpoints.
     #[serde(default)]
     pub checkpoint: CheckpointSpec,
+    /// What training does with single parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameter: Vec<ParameterSpec>,
     /// Neurons and synapses from files; excludes `population` and `connection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectome: Option<EdgeListSpec>,

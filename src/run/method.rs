@@ -2,19 +2,20 @@
 
 use std::str::FromStr;
 
-use super::RunConfig;
+use super::{ParameterSpec, RunConfig};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
+use crate::network::{COMMON_NAMES, RECURRENT};
 
 /// A way to train. What it does not set stays as the configuration has it, so that methods share start, data and seeds.
 ///
-/// | method | `constraint` | `cell.rectified` | `optimizer.recurrent-factor` |
+/// | method | `constraint` | `cell.rectified` | `rate-factor` of `recurrent.values` |
 /// | --- | --- | --- | --- |
 /// | `conventional` | `none` | no | 1 |
 /// | `rectified` | `rectified` | no | 1 |
 /// | `dale` | `dale` | yes | 1 |
-/// | `sign-parametrised` | `sign-parametrised` | yes | 1 |
-/// | `exponentiated-gradient` | `exponentiated` | yes | 10 |
+/// | `absolute` | `absolute` | yes | 1 |
+/// | `exponentiated` | `exponentiated` | yes | 10 |
 ///
 /// The first three are the paper's (Balwani et al. 2025, Fig. 2), which rectifies the rates under Dale's backprop only.
 /// The last two stand beside Dale's backprop, so rates are rectified there too.
@@ -27,9 +28,9 @@ pub enum Method {
     /// Dale's backprop.
     Dale,
     /// |θ| times the sign, trained by the true gradient of θ.
-    SignParametrised,
+    Absolute,
     /// Exponentiated gradient.
-    ExponentiatedGradient,
+    Exponentiated,
 }
 
 /// The step of exponentiated gradient is relative. Recurrent weights start near 1/√n, a tenth for a hundred neurons, so
@@ -39,8 +40,7 @@ const EXPONENTIATED_FACTOR: f64 = 10.0;
 
 impl Method {
     /// All of them, the paper's first.
-    pub const ALL: [Self; 5] =
-        [Self::Conventional, Self::Rectified, Self::Dale, Self::SignParametrised, Self::ExponentiatedGradient];
+    pub const ALL: [Self; 5] = [Self::Conventional, Self::Rectified, Self::Dale, Self::Absolute, Self::Exponentiated];
 
     /// Its name in commands and tables.
     pub fn name(self) -> &'static str {
@@ -48,8 +48,8 @@ impl Method {
             Self::Conventional => "conventional",
             Self::Rectified => "rectified",
             Self::Dale => "dale",
-            Self::SignParametrised => "sign-parametrised",
-            Self::ExponentiatedGradient => "exponentiated-gradient",
+            Self::Absolute => "absolute",
+            Self::Exponentiated => "exponentiated",
         }
     }
 
@@ -59,9 +59,9 @@ impl Method {
             Self::Conventional => "no constraint, rates not rectified",
             Self::Rectified => "the naive baseline: max(w, 0) times the sign of the neuron, rates not rectified",
             Self::Dale => "Dale's backprop: each weight clamped to the sign of its neuron, rates rectified",
-            Self::SignParametrised => "weights |θ| times the sign of the neuron, θ trained, rates rectified",
-            Self::ExponentiatedGradient => {
-                "weights times exp(step), which keeps signs; recurrent-factor 10, rates rectified"
+            Self::Absolute => "weights |θ| times the sign of the neuron, θ trained, rates rectified",
+            Self::Exponentiated => {
+                "weights times exp(step), which keeps signs; ten times the learning rate, rates rectified"
             }
         }
     }
@@ -72,12 +72,25 @@ impl Method {
             Self::Conventional => (Constraint::None, false, 1.0),
             Self::Rectified => (Constraint::Rectified, false, 1.0),
             Self::Dale => (Constraint::Dale, true, 1.0),
-            Self::SignParametrised => (Constraint::SignParametrised, true, 1.0),
-            Self::ExponentiatedGradient => (Constraint::Exponentiated, true, EXPONENTIATED_FACTOR),
+            Self::Absolute => (Constraint::Absolute, true, 1.0),
+            Self::Exponentiated => (Constraint::Exponentiated, true, EXPONENTIATED_FACTOR),
         };
         config.constraint = constraint;
         config.cell.rectified = rectified;
-        config.optimizer = config.optimizer.with_recurrent_factor(factor);
+        set_recurrent_factor(config, factor);
+    }
+}
+
+/// Sets the factor of the learning rate of the recurrent weights; what else is said of them stays.
+fn set_recurrent_factor(config: &mut RunConfig, factor: f64) {
+    let name = COMMON_NAMES[RECURRENT.index()];
+    let at = config.parameter.iter().position(|parameter| parameter.name == name).unwrap_or_else(|| {
+        config.parameter.push(ParameterSpec::new(name));
+        config.parameter.len() - 1
+    });
+    config.parameter[at].rate_factor = factor;
+    if config.parameter[at] == ParameterSpec::new(name) {
+        config.parameter.remove(at);
     }
 }
 
@@ -103,7 +116,7 @@ mod tests {
             assert_eq!(method.name().parse::<Method>().unwrap(), method);
         }
         let error = "dales".parse::<Method>().unwrap_err().to_string();
-        assert!(error.contains("`dales`") && error.contains("sign-parametrised"), "{error}");
+        assert!(error.contains("`dales`") && error.contains("absolute"), "{error}");
     }
 
     /// The preset is Dale's backprop; every method leads from every other to the same settings.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::difference::first_other;
 use super::running::keeps_start;
-use super::{RunConfig, Start};
+use super::{RunConfig, Start, parameter_spec};
 use crate::bptt::Objective;
 use crate::connectome::{Connectome, EdgeListSpec, WeightMeaning};
 use crate::data::Sources;
@@ -35,18 +35,20 @@ impl RunConfig {
     }
 
     /// How to train, with as much memory as it takes.
-    pub fn settings(&self) -> TrainSettings {
-        TrainSettings {
+    ///
+    /// # Errors
+    /// If a `[[parameter]]` is wrong.
+    pub fn settings(&self) -> Result<TrainSettings> {
+        Ok(TrainSettings {
             seed: self.seed,
             batch: self.batch,
             objective: self.objective(),
-            constraint: self.constraint,
+            parameters: parameter_spec::settings(self.constraint, &self.parameter)?,
             optimizer: self.optimizer,
             schedule: self.schedule,
             clip_norm: self.clip_norm,
-            frozen: self.frozen.clone(),
             memory_limit: None,
-        }
+        })
     }
 
     /// A network at its start, on its data, ready to train.
@@ -86,7 +88,7 @@ impl RunConfig {
         if let Some(start) = start {
             let data = self.data_for(start.network.wiring())?;
             let others = self.start_bytes(start.network.wiring());
-            let settings = self.settings_within(resources.memory_limit);
+            let settings = self.settings_within(resources.memory_limit)?;
             tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
             let mut trainer = Trainer::beside(others, start.network, data, settings, resources.exec)?;
             start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
@@ -94,7 +96,7 @@ impl RunConfig {
         }
         let (connectome, data) = self.inputs()?;
         let (input, readout) = self.ends(&data);
-        let settings = self.settings_within(resources.memory_limit);
+        let settings = self.settings_within(resources.memory_limit)?;
         let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
         let others = self.start_bytes(&wiring);
         tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
@@ -135,11 +137,11 @@ impl RunConfig {
     /// # Errors
     /// If the limit cannot be met.
     pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Sources) -> Result<MemoryEstimate> {
-        MemoryEstimate::plan(&self.settings_within(limit), self.start_bytes(wiring), wiring, data)
+        MemoryEstimate::plan(&self.settings_within(limit)?, self.start_bytes(wiring), wiring, data)
     }
 
-    fn settings_within(&self, memory_limit: Option<u64>) -> TrainSettings {
-        TrainSettings { memory_limit, ..self.settings() }
+    fn settings_within(&self, memory_limit: Option<u64>) -> Result<TrainSettings> {
+        Ok(TrainSettings { memory_limit, ..self.settings()? })
     }
 
     /// Bytes of the weights at the start, where a run keeps them.

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::{RunConfig, checkpoint};
 use crate::constraint::Guard;
 use crate::error::{Error, Result};
-use crate::network::{Network, Parameters, RECURRENT};
+use crate::network::Network;
+use crate::optim::OptimizerState;
 use crate::prune::{BlockCount, Pruning, prune};
-use crate::train::Moments;
+use crate::train::held_by;
 
 /// A network, and what a model or checkpoint file keeps beside it.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct Start {
     /// The configuration that it was trained with, as JSON, or null.
     pub config: Value,
     /// The optimizer's moments, where the file has any: a checkpoint, or what pruning made of one.
-    pub moments: Option<Moments>,
+    pub moments: Option<OptimizerState>,
     /// A note of each pruning that led to it, in order.
     pub pruned: Vec<Value>,
 }
@@ -67,7 +68,7 @@ impl Start {
                 }
             }
         }
-        let moments = (!values.is_empty()).then_some(Moments { updates: beside.updates, values });
+        let moments = (!values.is_empty()).then_some(OptimizerState { updates: beside.updates, moments: values });
         Ok(Self { network, config: header.config, moments, pruned: beside.pruned })
     }
 
@@ -76,8 +77,7 @@ impl Start {
     /// # Errors
     /// If the file cannot be written; whatever was there before is then still there.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        let moments = self.moments.as_ref().map_or((0, &[][..]), |moments| (moments.updates, &moments.values[..]));
-        write(path.as_ref(), &self.network, self.config.clone(), moments, &self.pruned)
+        write(path.as_ref(), &self.network, self.config.clone(), self.moments.as_ref(), &self.pruned)
     }
 
     /// Prunes the network and, along with it, the moments; adds a note of it: method, seed, target and counts.
@@ -86,8 +86,8 @@ impl Start {
     /// As [`prune`]; the start is as it was then.
     pub fn prune(&mut self, pruning: &Pruning, seed: u64) -> Result<Vec<BlockCount>> {
         let pruned = prune(&self.network, pruning, seed)?;
-        if let Some(moments) = &mut self.moments {
-            moments.values.iter_mut().for_each(|values| *values = pruned.compact(values));
+        if let Some(state) = &mut self.moments {
+            state.moments.iter_mut().for_each(|values| *values = pruned.compact(values));
         }
         self.pruned.push(json!({
             "method": pruning.method,
@@ -107,9 +107,10 @@ pub(super) fn write(
     path: &Path,
     network: &Network,
     config: Value,
-    (updates, moments): (u64, &[Parameters]),
+    state: Option<&OptimizerState>,
     pruned: &[Value],
 ) -> Result<()> {
+    let (updates, moments) = state.map_or((0, &[][..]), |state| (state.updates, &state.moments[..]));
     let beside = Beside { updates, moments: moments.len(), pruned: pruned.into() };
     let beside = serde_json::to_value(beside).expect("numbers and words");
     let moments = checkpoint::moment_tensors(network.wiring(), moments);
@@ -130,9 +131,10 @@ pub(super) fn own(
     let start = Start::read(own)?;
     if let Some(given) = config.start.as_ref().filter(|given| *given != own) {
         let mut other = Network::load(given)?;
-        if config.constraint.keeps_signs() && !config.frozen.contains(&RECURRENT) {
+        let held_by = held_by(&config.settings()?.parameters.resolve(other.wiring())?);
+        if held_by.keeps_signs() {
             // as at the start of training
-            Guard::new(config.constraint, other.wiring()).project(isa, &mut other);
+            Guard::new(held_by, other.wiring()).project(isa, &mut other);
         }
         if !other.is_same(&start.network) {
             let problem = format!("holds a run that did not start from {}; name another folder", given.display());

@@ -1,9 +1,9 @@
 //! Whether every setting of a configuration is within its range.
 
-use super::RunConfig;
+use super::{RunConfig, parameter_spec};
 use crate::bptt::LossName;
 use crate::error::{Error, Result};
-use crate::network::{ActivationName, InitWeights, ParameterId};
+use crate::network::{ActivationName, InitWeights};
 use crate::ranges::{above_zero, at_least_one, check, not_negative};
 
 /// TOML numbers are signed.
@@ -57,14 +57,7 @@ impl RunConfig {
             let problem = "`cross-entropy` takes the outputs as they are: expected `identity`";
             return Err(Error::setting("readout.activation", problem));
         }
-        for (k, name) in self.frozen.iter().enumerate() {
-            if self.frozen[..k].contains(name) {
-                return Err(Error::setting("frozen", format!("`{}` stands there twice", <&str>::from(*name))));
-            }
-        }
-        if ParameterId::COMMON.iter().all(|name| self.frozen.contains(name)) {
-            return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
-        }
+        parameter_spec::settings(self.constraint, &self.parameter)?.validate(self.optimizer.learning_rate())?;
         match &self.connectome {
             Some(_) if !self.population.is_empty() || !self.connection.is_empty() => {
                 let problem = "neurons come from its files; `population` and `connection` must be left out beside it";
@@ -110,9 +103,6 @@ mod tests {
             ("beta1 = 0.9", "beta1 = 1.0", "`optimizer.beta1`"),
             ("epsilon = 1e-8", "epsilon = 0.0", "`optimizer.epsilon`"),
             ("epsilon = 1e-8", "epsilon = 1e-60", "`optimizer.epsilon`"),
-            ("recurrent-factor = 1.0", "recurrent-factor = 0.0", "`optimizer.recurrent-factor`: 0; "),
-            ("recurrent-factor = 1.0", "recurrent-factor = -3.0", "`optimizer.recurrent-factor`: -3; "),
-            ("recurrent-factor = 1.0", "recurrent-factor = 1e-44", "`optimizer.recurrent-factor times learning-rate`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 0", "`schedule.period`"),
             ("kind = \"constant\"", "kind = \"cosine\"\nperiod = 5\nminimum = 0.01", "`schedule.minimum`"),
             ("kind = \"constant\"", "kind = \"step\"\nevery = 3\nfactor = 0.0", "`schedule.factor`"),
@@ -125,12 +115,52 @@ mod tests {
             ("loss = \"mse\" ", "loss = \"cross-entropy\" ", "`readout.activation`"),
             ("activation = \"tanh\"       # g", "activation = \"relu\"       # g", "`readout.activation`"),
             ("weights = \"uniform\"", "weights = \"edges\"", "`init.weights`"),
-            ("# frozen = [\"readout.weight\"]", "frozen = [\"readout.bias\", \"readout.bias\"] #", "`frozen`"),
             ("[[population]]", "[connectome]\nedges = \"e.csv\"\n[[population]]", "`connectome`"),
         ] {
             let error = edited(from, to).expect_err(to).to_string();
             assert!(error.contains(key) && error.starts_with("test.toml"), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn wrong_parameters_are_named() {
+        const W: &str = "recurrent.values";
+        let frozen = |name: &str| format!("name = \"{name}\"\ntrained = false");
+        let all = crate::network::COMMON_NAMES.map(frozen);
+        for (parameters, want) in [
+            (vec![format!("name = \"{W}\"\nrate-factor = 0.0")], "`parameter.recurrent.values.rate-factor`: 0; "),
+            (vec![format!("name = \"{W}\"\nrate-factor = -3.0")], "`parameter.recurrent.values.rate-factor`: -3; "),
+            (
+                vec![format!("name = \"{W}\"\nrate-factor = 1e-44")],
+                "`parameter.recurrent.values.rate-factor times learning-rate`",
+            ),
+            (
+                vec![frozen("readout.bias"), frozen("readout.bias")],
+                "`parameter[1].name`: `readout.bias` stands in parameter[0] already; expected once",
+            ),
+            (
+                vec![frozen("readout.bias"), frozen("readout.weights")],
+                "`parameter[1].name`: no parameter is called `readout.weights`; expected one of recurrent.values, ",
+            ),
+            (
+                vec![format!("name = \"{W}\"\nconstraint = \"none\"")],
+                "`parameter[0].constraint`: that of the recurrent weights is said by the key `constraint` at the top",
+            ),
+            (
+                vec!["name = \"input.weight\"\nconstraint = \"dale\"".into()],
+                "`parameter.input.weight.constraint`: only recurrent weights have the sign of a presynaptic neuron",
+            ),
+            (vec!["name = \"input.weight\"\nfactor = 1.0".into()], "factor"),
+            (all.to_vec(), "`parameter`: every parameter is frozen"),
+        ] {
+            let tables: String = parameters.iter().map(|table| format!("[[parameter]]\n{table}\n")).collect();
+            let error = edited("[[population]]", &format!("{tables}[[population]]")).expect_err(want).to_string();
+            assert!(error.contains(want) && error.starts_with("test.toml"), "{tables}: {error}");
+        }
+        let right = "[[parameter]]\nname = \"readout.weight\"\ntrained = false\nconstraint = \"none\"\n[[population]]";
+        let config = edited("[[population]]", right).unwrap();
+        assert_eq!(config.settings().unwrap().parameters.of("readout.weight").trained, crate::train::Trained::Frozen);
+        assert_eq!(RunConfig::from_toml(&config.to_toml(), "again", "").unwrap(), config);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::TrainSettings;
+use super::parameter_settings::{held_by, trained};
+use super::{ParameterSetting, TrainSettings};
 use crate::bptt::{BpttMemory, Storage};
 use crate::constraint::Guard;
 use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::network::{ParameterId, Wiring};
-use crate::optim::Optimizer;
 use crate::sparse::Pattern;
 
 /// What the process takes beside all that grows with the network and the data: the program itself, threads, buffers of
@@ -62,10 +62,11 @@ impl MemoryEstimate {
     /// as the limit allows. An eighth of the limit, or 16 MiB if that is less, is left free.
     ///
     /// # Errors
-    /// If the limit cannot be met: with what could.
+    /// If the limit cannot be met: with what could. And if a parameter that is named is not there, or none is trained.
     pub(crate) fn plan(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Sources) -> Result<Self> {
         let (batch, steps) = (settings.batch, data.train().form().steps);
-        let with = |storage: Storage| Self::new(settings, others, wiring, data, storage);
+        let parameters = settings.parameters.resolve(wiring)?;
+        let with = |storage: Storage| Self::new(settings, &parameters, others, wiring, data, storage);
         let Some(limit) = settings.memory_limit else { return Ok(with(Storage::whole(wiring, batch, steps))) };
         let least = with(Storage::least(wiring, batch, steps));
         let rest = least.total.saturating_sub(least.states).saturating_sub(least.rates);
@@ -85,8 +86,15 @@ impl MemoryEstimate {
         })
     }
 
-    fn new(settings: &TrainSettings, others: u64, wiring: &Wiring, data: &Sources, storage: Storage) -> Self {
-        let trainable = settings.trainable(wiring);
+    fn new(
+        settings: &TrainSettings,
+        parameters: &[ParameterSetting],
+        others: u64,
+        wiring: &Wiring,
+        data: &Sources,
+        storage: Storage,
+    ) -> Self {
+        let trainable = trained(parameters, wiring);
         let bytes = |names: &[ParameterId]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
         let (train, test) = (data.train(), data.test());
@@ -96,10 +104,10 @@ impl MemoryEstimate {
             synapses: pattern(wiring.recurrent())
                 + pattern(wiring.input())
                 + pattern(wiring.readout())
-                + Guard::bytes(settings.held_by(wiring), wiring),
+                + Guard::bytes(held_by(parameters), wiring),
             parameters: bytes(&wiring.parameter_ids().collect::<Vec<_>>()) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),
-            moments: Optimizer::moments_of(settings.optimizer) as u64 * bytes(&trainable),
+            moments: settings.optimizer.optimizer().moments() as u64 * bytes(&trainable),
             transposed: step.transposed,
             states: step.states,
             rates: step.rates,
@@ -135,7 +143,7 @@ impl MemoryEstimate {
 
 #[cfg(test)]
 mod tests {
-    use crate::run::presets;
+    use crate::run::{ParameterSpec, presets};
 
     /// The flip-flop's 16,384 synapses, 1 channel, 1 output, 128 neurons; 200 samples in lane groups of 48, 48, 48 and 64
     /// lanes (208), 50 steps.
@@ -160,7 +168,7 @@ mod tests {
         assert_eq!(memory.evaluation, (1 + 2) * 128 * 208 * 4 + 208 * 4 + 4 * 50 * 208 * 4);
         assert_eq!(memory.data, 2 * 7000 * 50 * 4);
         assert_eq!(memory.total, memory.parts().iter().map(|(_, bytes)| bytes).sum::<u64>());
-        config.frozen = vec![crate::network::RECURRENT];
+        config.parameter = vec![ParameterSpec { trained: false, ..ParameterSpec::new("recurrent.values") }];
         let frozen = config.memory().unwrap();
         assert_eq!([frozen.parameters, frozen.moments], [4 * parameters, 8 * (3 * 128 + 1)]);
         assert_eq!(frozen.synapses, memory.synapses - 16_384 / 4);

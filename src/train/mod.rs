@@ -3,12 +3,13 @@
 mod evaluation;
 mod memory;
 mod metrics;
-mod moments;
+mod parameter_settings;
 mod trainer;
 
 pub use evaluation::{Evaluation, Running, Summary, check_shapes, fill};
 pub use memory::MemoryEstimate;
 pub(crate) use metrics::COLUMNS;
 pub use metrics::Row;
-pub use moments::Moments;
+pub use parameter_settings::{ParameterSetting, ParameterSettings, Trained};
+pub(crate) use parameter_settings::{held_by, unknown};
 pub use trainer::{Position, TrainSettings, Trainer};

@@ -1,13 +1,16 @@
 //! One step and one epoch of training, without files.
 
-use super::{Evaluation, MemoryEstimate, Moments, Running, Summary, check_shapes};
+use std::sync::Arc;
+
+use super::parameter_settings::{held_by, trained};
+use super::{Evaluation, MemoryEstimate, ParameterSettings, Running, Summary, Trained, check_shapes};
 use crate::bptt::{Bptt, BpttMemory, Objective, Outcome, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::data::{Sources, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
-use crate::optim::{Optimizer, OptimizerSpec, ScheduleSpec, clip, norm};
+use crate::network::{Network, ParameterId, Parameters, RECURRENT};
+use crate::optim::{OptimizerSpec, OptimizerState, ScheduleSpec, clip, norm};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,16 +21,14 @@ pub struct TrainSettings {
     pub batch: usize,
     /// What is minimised.
     pub objective: Objective,
-    /// What holds the signs.
-    pub constraint: Constraint,
+    /// What is done with each parameter: whether it is trained, how fast, and what holds the recurrent weights.
+    pub parameters: ParameterSettings,
     /// The optimizer.
     pub optimizer: OptimizerSpec,
     /// The learning rate over epochs.
     pub schedule: ScheduleSpec,
     /// The global norm that a gradient is scaled down to.
     pub clip_norm: Option<f64>,
-    /// Parameters that keep their start.
-    pub frozen: Vec<ParameterId>,
     /// Bytes that training may take at its peak, counted as [`MemoryEstimate`] counts them: where keeping every state
     /// would take more, steps are computed twice. No result depends on it.
     pub memory_limit: Option<u64>,
@@ -41,28 +42,12 @@ impl TrainSettings {
             seed: 1,
             batch,
             objective: objective.into(),
-            constraint: Constraint::Dale,
+            parameters: ParameterSettings::new(Constraint::Dale),
             optimizer,
             schedule: ScheduleSpec::default(),
             clip_norm: None,
-            frozen: Vec::new(),
             memory_limit: None,
         }
-    }
-
-    /// The parameters of `wiring` that are trained: not frozen, there at all, and for b, switched on.
-    pub(crate) fn trainable(&self, wiring: &Wiring) -> Vec<ParameterId> {
-        wiring
-            .parameter_ids()
-            .filter(|id| !self.frozen.contains(id))
-            .filter(|&id| wiring.parameter(id).trainable && wiring.size(id) > 0)
-            .collect()
-    }
-
-    /// What holds the recurrent weights of `wiring`: nothing where they are frozen.
-    pub(crate) fn held_by(&self, wiring: &Wiring) -> Constraint {
-        let trained = self.trainable(wiring).contains(&RECURRENT);
-        if trained { self.constraint } else { Constraint::None }
     }
 }
 
@@ -82,8 +67,13 @@ pub struct Trainer {
     settings: TrainSettings,
     data: Sources,
     exec: Exec,
-    guard: Guard,
-    optimizer: Optimizer,
+    /// What holds the values of each parameter.
+    guards: Vec<Guard>,
+    /// What the learning rate of each parameter is multiplied by.
+    rate_factors: Vec<f64>,
+    /// Of parameters that are trained in part: which values are.
+    masks: Vec<(ParameterId, Arc<[bool]>)>,
+    optimizer: OptimizerState,
     bptt: Bptt,
     evaluation: Evaluation,
     gradients: Parameters,
@@ -131,16 +121,24 @@ impl Trainer {
             form.check_loss(settings.objective.loss)?;
         }
         check_batch(settings.batch, data.train().samples())?;
-        let trainable = settings.trainable(&wiring);
-        if trainable.is_empty() {
-            return Err(Error::setting("frozen", "every parameter is frozen; nothing is left to train"));
-        }
-        let held_by = settings.held_by(&wiring);
-        let guard = Guard::new(held_by, &wiring);
-        if held_by.keeps_signs() {
-            guard.project(exec.isa(), &mut network);
+        settings.parameters.validate(settings.optimizer.learning_rate())?;
+        let resolved = settings.parameters.resolve(&wiring)?;
+        let trainable = trained(&resolved, &wiring);
+        let guards: Vec<Guard> = wiring
+            .parameter_ids()
+            .map(|id| match id {
+                RECURRENT => Guard::new(held_by(&resolved), &wiring),
+                _ => Guard::free(),
+            })
+            .collect();
+        if held_by(&resolved).keeps_signs() {
+            guards[RECURRENT.index()].project(exec.isa(), &mut network);
         }
         let form = data.train().form();
+        let mask = |id: ParameterId| match &resolved[id.index()].trained {
+            Trained::Entries(mask) => Some((id, mask.clone())),
+            _ => None,
+        };
         let storage = MemoryEstimate::plan(&settings, others, &wiring, &data)?.storage;
         BpttMemory::with_storage(&wiring, form.targets, settings.batch, &trainable, &storage).check(
             &wiring,
@@ -151,13 +149,15 @@ impl Trainer {
         let bptt = Bptt::with_storage(&network, &exec, form.targets, settings.batch, &trainable, storage);
         let evaluation = Evaluation::new(&network, &exec, data.test(), settings.batch);
         Ok(Self {
-            optimizer: Optimizer::new(settings.optimizer, &wiring, &trainable),
+            optimizer: OptimizerState::new(settings.optimizer, &wiring, &trainable),
             gradients: bptt.gradients(&network),
             network,
             settings,
             data,
             exec,
-            guard,
+            guards,
+            rate_factors: resolved.iter().map(|setting| setting.rate_factor).collect(),
+            masks: trainable.iter().copied().filter_map(mask).collect(),
             bptt,
             evaluation,
             position: Position::default(),
@@ -182,8 +182,8 @@ impl Trainer {
         &self.data
     }
 
-    /// The optimizer and its moments.
-    pub fn optimizer(&self) -> &Optimizer {
+    /// What the optimizer has come to.
+    pub fn optimizer(&self) -> &OptimizerState {
         &self.optimizer
     }
 
@@ -237,30 +237,25 @@ impl Trainer {
     ///
     /// # Panics
     /// If a size differs.
-    pub fn restore(
-        &mut self,
-        parameters: Parameters,
-        updates: u64,
-        moments: Vec<Parameters>,
-        position: Position,
-        running: Running,
-    ) {
+    pub fn restore(&mut self, parameters: Parameters, optimizer: OptimizerState, position: Position, running: Running) {
         self.network = Network::from_parts(self.network.wiring().clone(), parameters);
-        self.optimizer.restore(updates, moments);
-        (self.position, self.running) = (position, running);
+        assert!(self.optimizer.fits(&optimizer), "moments of the same settings");
+        (self.optimizer, self.position, self.running) = (optimizer, position, running);
     }
 
     /// Begins with the moments that another run's optimizer had come to.
     ///
     /// # Errors
     /// If they are not those of this optimizer and of the parameters that are trained.
-    pub(crate) fn take_moments(&mut self, moments: Moments) -> Result<()> {
-        if !self.optimizer.has_moments_like(&moments.values) {
+    pub(crate) fn take_moments(&mut self, mut state: OptimizerState) -> Result<()> {
+        if !self.optimizer.fits(&state) {
             let problem = "the moments in the file are of another optimizer or of other frozen parameters; without them \
                            they start at 0";
             return Err(Error::setting("keep-moments", problem));
         }
-        self.optimizer.restore(moments.updates, moments.values);
+        // what was trained in that run and is not any more must stay as it is
+        state.moments.iter_mut().for_each(|moments| mask_out(moments, &self.masks));
+        self.optimizer = state;
         Ok(())
     }
 
@@ -291,14 +286,22 @@ impl Trainer {
         if !outcome.objective.is_finite() {
             return Err(diverged("the loss", outcome.objective));
         }
+        mask_out(&mut self.gradients, &self.masks);
         let norm = norm(self.exec.isa(), &self.gradients);
         if !norm.is_finite() {
             return Err(diverged("the norm of the gradient", norm));
         }
         let scale = self.settings.clip_norm.map_or(1.0, |limit| clip(norm, limit));
         let rate = self.learning_rate();
-        let bounds = |entries| self.guard.bounds(entries);
-        self.optimizer.step(self.exec.isa(), &mut self.network, &self.gradients, rate, scale, bounds);
+        self.optimizer.step(
+            self.exec.isa(),
+            self.settings.optimizer,
+            &mut self.network,
+            &self.gradients,
+            scale,
+            |id| rate * self.rate_factors[id.index()],
+            |id, entries| self.guards[id.index()].bounds(entries),
+        );
         self.running.add(&outcome);
         self.position.step += 1;
         if self.position.step < self.steps_per_epoch() {
@@ -366,5 +369,12 @@ impl Trainer {
     pub fn outputs(&mut self, samples: usize) -> Vec<f32> {
         let exec = self.exec.clone();
         exec.install(|| self.evaluation.outputs(&self.network, self.data.test(), samples))
+    }
+}
+
+/// Sets to 0 what belongs to values that are not trained.
+fn mask_out(values: &mut Parameters, masks: &[(ParameterId, Arc<[bool]>)]) {
+    for (id, mask) in masks {
+        values[*id].iter_mut().zip(&**mask).filter(|(_, trained)| !**trained).for_each(|(value, _)| *value = 0.0);
     }
 }

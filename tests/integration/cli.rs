@@ -208,11 +208,10 @@ fn every_part_of_a_configuration_does_something() {
     assert!(first[6..].iter().chain(&second[..6]).all(|&w| w == 0.0));
 
     // frozen parameters, weights from the edge list
-    let frozen = "frozen = [\"recurrent.values\", \"input.weight\"]";
-    let edits = [
-        ("batch = 8", format!("batch = 8\n{frozen}\n")),
-        ("[optimizer]", "[init]\nweights = \"edges\"\n[optimizer]".into()),
-    ];
+    let frozen = ["recurrent.values", "input.weight"]
+        .map(|name| format!("[[parameter]]\nname = \"{name}\"\ntrained = false\n"))
+        .concat();
+    let edits = [("[optimizer]", format!("{frozen}[init]\nweights = \"edges\"\n[optimizer]"))];
     let edits: Vec<(&str, &str)> = edits.iter().map(|(from, to)| (*from, to.as_str())).collect();
     let place = train(&config(&edits), series());
     let model = place.read("run/model.safetensors");
@@ -250,7 +249,7 @@ fn every_part_of_a_configuration_does_something() {
     assert!(numbers_of(&place) != plain_numbers);
 
     // constraints
-    for constraint in ["rectified", "sign-parametrised", "exponentiated", "none"] {
+    for constraint in ["rectified", "absolute", "exponentiated", "none"] {
         let place = train(&config(&[("\"dale\"", &format!("\"{constraint}\""))]), series());
         assert!(numbers_of(&place) != plain_numbers, "{constraint}");
     }

@@ -73,7 +73,7 @@ fn methods_that_keep_signs_start_from_a_model_without() {
         summary["sign_violations"].as_u64().unwrap()
     };
     assert!(violations("first") > 0);
-    for method in [Method::Dale, Method::SignParametrised, Method::ExponentiatedGradient] {
+    for method in [Method::Dale, Method::Absolute, Method::Exponentiated] {
         let name = method.name();
         let words = format!("train own.toml --method {name} --from first/model.safetensors --out {name}");
         place.done(&words);

@@ -92,9 +92,9 @@ fn moments_are_pruned_along() {
     let (before, after) =
         (Start::read(place.path("first/checkpoint.safetensors")).unwrap(), Start::read(place.path("p")).unwrap());
     let (was, is) = (before.moments.unwrap(), after.moments.unwrap());
-    assert_eq!((was.updates, is.updates, is.values.len()), (6, 6, 2));
+    assert_eq!((was.updates, is.updates, is.moments.len()), (6, 6, 2));
     let (old, new) = (before.network.wiring().recurrent(), after.network.wiring().recurrent());
-    for (was, is) in was.values.iter().zip(&is.values) {
+    for (was, is) in was.moments.iter().zip(&is.moments) {
         assert_eq!((&was[BIAS], &was[INPUT]), (&is[BIAS], &is[INPUT]));
         for row in 0..8 {
             for entry in new.entries(row) {

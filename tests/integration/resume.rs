@@ -10,9 +10,9 @@ use daleian::bptt::LossName;
 use daleian::connectome::EdgeListSpec;
 use daleian::constraint::Constraint;
 use daleian::data::Data;
-use daleian::network::{ParameterId, READOUT_BIAS};
+use daleian::network::ParameterId;
 use daleian::optim::OptimizerSpec;
-use daleian::run::{Ending, Event, Method, Run, RunConfig, names};
+use daleian::run::{Ending, Event, Method, ParameterSpec, Run, RunConfig, names};
 use daleian::task::{FlipFlop, Task};
 use daleian::train::Position;
 
@@ -179,7 +179,7 @@ fn a_resumed_run_on_labels_equals_one_never_stopped() {
         |samples: usize| -> Vec<f32> { (0..samples * 8).map(|k| ((k * 37 % 19) as f32 - 9.0) / 9.0).collect() };
     let labels = |samples: usize| -> Vec<i64> { (0..samples).map(|k| (k * k % 3) as i64).collect() };
     write_labels(&file, &inputs(50), &labels(50), &inputs(12), &labels(12));
-    let mut config = config("frozen = [\"input.weight\"]");
+    let mut config = config("parameter = [{ name = \"input.weight\", trained = false }]");
     config.loss = LossName::CrossEntropy;
     config.task = daleian::task::TaskSpec::Data { file, classes: None };
     config.readout.activation = daleian::network::ActivationName::Identity;
@@ -318,16 +318,15 @@ fn another_setting_on_resume_is_refused_and_named() {
     let before = contents(folder.path());
     let mut sizes = base.clone();
     sizes.population[1].size = 4;
+    let frozen = ParameterSpec { trained: false, ..ParameterSpec::new("readout.bias") };
+    let faster = ParameterSpec { rate_factor: 2.0, ..ParameterSpec::new("recurrent.values") };
     let cases = [
         ("`seed`", RunConfig { seed: 4, ..base.clone() }),
         ("`batch`", RunConfig { batch: 25, epochs: 9, ..base.clone() }),
         ("`clip-norm`", RunConfig { clip_norm: None, ..base.clone() }),
-        ("`frozen`", RunConfig { frozen: vec![READOUT_BIAS], ..base.clone() }),
-        ("`constraint`", RunConfig { constraint: Constraint::SignParametrised, ..base.clone() }),
-        (
-            "`optimizer.recurrent-factor`",
-            RunConfig { optimizer: base.optimizer.with_recurrent_factor(2.0), ..base.clone() },
-        ),
+        ("`parameter`", RunConfig { parameter: vec![frozen], ..base.clone() }),
+        ("`constraint`", RunConfig { constraint: Constraint::Absolute, ..base.clone() }),
+        ("`parameter`", RunConfig { parameter: vec![faster], ..base.clone() }),
         ("`optimizer.learning-rate`", RunConfig { optimizer: OptimizerSpec::adam(0.02), ..base.clone() }),
         ("`population`", sizes),
     ];

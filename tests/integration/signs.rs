@@ -8,18 +8,21 @@ use daleian::connectome::{ConnectionSpec, Connectome, NeuronTable, PopulationSpe
 use daleian::constraint::{Constraint, Guard};
 use daleian::data::{Data, Dataset, Targets};
 use daleian::network::{
-    ActivationName, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS,
-    RECURRENT, ReadoutSpec, State,
+    ActivationName, COMMON_NAMES, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT,
+    READOUT_BIAS, RECURRENT, ReadoutSpec, State,
 };
-use daleian::optim::{OptimizerSpec, ScheduleSpec};
+use daleian::optim::{Adam, OptimizerSpec, ScheduleSpec};
 use daleian::sparse::Pattern;
-use daleian::train::{TrainSettings, Trainer, fill};
+use daleian::train::{ParameterSettings, TrainSettings, Trainer, fill};
 use proptest::prelude::*;
 
 use crate::support::{bits, connectome, flip_flop, isa, network};
 
 fn settings(constraint: Constraint, optimizer: OptimizerSpec, batch: usize) -> TrainSettings {
-    TrainSettings { constraint, ..TrainSettings::new(LossName::Mse, batch, optimizer) }
+    TrainSettings {
+        parameters: ParameterSettings::new(constraint),
+        ..TrainSettings::new(LossName::Mse, batch, optimizer)
+    }
 }
 
 /// Every stored weight keeps to the sign of its column, and no zero is negative.
@@ -34,6 +37,16 @@ fn assert_lawful(network: &Network) {
     assert_eq!(network.sign_violations(), 0);
 }
 
+/// The same with the recurrent weights' learning rate times `factor`.
+fn with_factor(settings: TrainSettings, factor: f64) -> TrainSettings {
+    TrainSettings { parameters: settings.parameters.rate_factor("recurrent.values", factor), ..settings }
+}
+
+/// The same with these parameters frozen.
+fn frozen_in(settings: ParameterSettings, frozen: &[ParameterId]) -> ParameterSettings {
+    frozen.iter().fold(settings, |settings, id| settings.frozen(COMMON_NAMES[id.index()]))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -43,7 +56,7 @@ proptest! {
         probability in 0.3f64..1.0,
         rate in 0.001f64..0.5,
         constraint in proptest::sample::select(vec![
-            Constraint::Dale, Constraint::SignParametrised, Constraint::Exponentiated,
+            Constraint::Dale, Constraint::Absolute, Constraint::Exponentiated,
         ]),
         adam: bool,
         steps in 1usize..8,
@@ -74,7 +87,7 @@ proptest! {
         let before = bits(start.parameters());
         let penalties = Objective { loss: LossName::Mse, l2_weights: 0.1, l2_rates: 0.1 };
         let settings = TrainSettings {
-            frozen: frozen.clone(),
+            parameters: frozen_in(ParameterSettings::new(Constraint::Dale), &frozen),
             clip_norm: Some(0.1),
             ..TrainSettings::new(penalties, 9, OptimizerSpec::adam(0.01))
         };
@@ -83,7 +96,7 @@ proptest! {
         let after = bits(trainer.network().parameters());
         for (k, name) in ParameterId::COMMON.into_iter().enumerate() {
             prop_assert_eq!(before[k] == after[k], frozen.contains(&name), "{:?}", name);
-            for moments in trainer.optimizer().moments() {
+            for moments in &trainer.optimizer().moments {
                 prop_assert_eq!(moments[name].is_empty(), frozen.contains(&name), "moments of {:?}", name);
             }
         }
@@ -171,7 +184,7 @@ fn sizes_by_hand() {
         0.5, 0.5, -0.5, -0.5,  0.5,
         0.5, 0.5, -0.5, -0.5, -0.5,
     ];
-    for constraint in [Constraint::SignParametrised, Constraint::Exponentiated] {
+    for constraint in [Constraint::Absolute, Constraint::Exponentiated] {
         let network = projected(constraint);
         assert_eq!(network.parameters()[RECURRENT][..], want, "{constraint:?}");
         assert_lawful(&network);
@@ -217,7 +230,7 @@ fn training_without_a_constraint_breaks_the_law() {
 /// Weights that come in against their sign are clamped before the first step, silent synapses among them.
 #[test]
 fn signs_hold_from_the_start() {
-    for constraint in [Constraint::Dale, Constraint::SignParametrised, Constraint::Exponentiated] {
+    for constraint in [Constraint::Dale, Constraint::Absolute, Constraint::Exponentiated] {
         let settings = settings(constraint, OptimizerSpec::sgd(1e-3, 0.0), 10);
         let trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
         assert_lawful(trainer.network());
@@ -228,8 +241,7 @@ fn signs_hold_from_the_start() {
 #[test]
 fn exponentiated_zeros_stay_and_a_factor_counts() {
     let moved = |factor: f64| {
-        let optimizer = OptimizerSpec::sgd(0.1, 0.0).with_recurrent_factor(factor);
-        let settings = settings(Constraint::Exponentiated, optimizer, 20);
+        let settings = with_factor(settings(Constraint::Exponentiated, OptimizerSpec::sgd(0.1, 0.0), 20), factor);
         let mut trainer = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).unwrap();
         let start = trainer.network().parameters().clone();
         trainer.step().unwrap();
@@ -252,8 +264,7 @@ fn exponentiated_zeros_stay_and_a_factor_counts() {
 /// A weight that overflows is divergence, not a weight at the largest number.
 #[test]
 fn an_exponentiated_weight_that_overflows_is_divergence() {
-    let optimizer = OptimizerSpec::adam(0.01).with_recurrent_factor(1e5);
-    let settings = settings(Constraint::Exponentiated, optimizer, 20);
+    let settings = with_factor(settings(Constraint::Exponentiated, OptimizerSpec::adam(0.01), 20), 1e5);
     let connectome = connectome([6, 2, 1], ConnectionSpec::all(), 1);
     let mut trainer = Trainer::new(network(&connectome, 1, 1, 1), flip_flop(4, 20, 3), settings, isa()).unwrap();
     trainer.step().unwrap();
@@ -261,12 +272,16 @@ fn an_exponentiated_weight_that_overflows_is_divergence() {
     assert!(error.contains("diverged: recurrent.values was") && error.contains("inf"), "{error}");
 }
 
+fn refused(settings: TrainSettings, says: &str) {
+    let error = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).expect_err(says).to_string();
+    assert!(error.contains(says), "{error} does not say: {says}");
+}
+
 /// What a configuration may not say, the library does not take either.
 #[test]
 fn a_trainer_refuses_numbers_out_of_range() {
     let adam = OptimizerSpec::adam(0.01);
-    let beta =
-        |beta1, beta2| OptimizerSpec::Adam { learning_rate: 0.01, beta1, beta2, epsilon: 1e-8, recurrent_factor: 1.0 };
+    let beta = |beta1, beta2| OptimizerSpec::Adam(Adam { beta1, beta2, ..Adam::new(0.01) });
     let constant = ScheduleSpec::default();
     for (optimizer, schedule, says) in [
         (adam, ScheduleSpec::Step { every: 0, factor: 0.5 }, "`schedule.every`: 0; expected at least 1"),
@@ -277,12 +292,11 @@ fn a_trainer_refuses_numbers_out_of_range() {
         (beta(0.9, 1.0), constant, "`optimizer.beta2`: 1; expected from 0 to below 1"),
         (OptimizerSpec::adam(0.0), constant, "`optimizer.learning-rate`: 0; "),
         (OptimizerSpec::sgd(0.1, -0.5), constant, "`optimizer.momentum`: -0.5; "),
-        (adam.with_recurrent_factor(0.0), constant, "`optimizer.recurrent-factor`: 0; "),
     ] {
-        let settings = TrainSettings { schedule, ..settings(Constraint::Dale, optimizer, 10) };
-        let error = Trainer::new(five(&BROKEN), flip_flop(4, 20, 3), settings, isa()).expect_err(says).to_string();
-        assert!(error.contains(says), "{error} does not say: {says}");
+        refused(TrainSettings { schedule, ..settings(Constraint::Dale, optimizer, 10) }, says);
     }
+    let settings = with_factor(settings(Constraint::Dale, adam, 10), 0.0);
+    refused(settings, "`parameter.recurrent.values.rate-factor`: 0; ");
 }
 
 /// Neuron 0 (excitatory) drives neuron 1 through one synapse, and the readout is a of neuron 1. All is linear:
@@ -305,7 +319,7 @@ fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
         let targets = Targets::Series { values: vec![9.0, target], outputs: 1, mask: Some(vec![0.0, 1.0]) };
         let data = Dataset::new(vec![1.0, 0.0], [1, 2, 1], targets).unwrap();
         let settings = TrainSettings {
-            frozen: ParameterId::COMMON[1..].to_vec(),
+            parameters: frozen_in(ParameterSettings::new(Constraint::Dale), &ParameterId::COMMON[1..]),
             ..settings(Constraint::Dale, OptimizerSpec::sgd(0.25, 0.0), 1)
         };
         let data = Data::new(data.clone(), data).unwrap();

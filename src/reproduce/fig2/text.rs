@@ -101,8 +101,8 @@ fn differences(tasks: &[(PaperTask, &[Group])], mnist: bool, quick: bool) -> Str
          draws; under Adam torch’s sum moves up to twice as fast.",
         "`rectified` multiplies by the sign of the presynaptic neuron, the paper by the sign of each weight at the \
          start: the same, as no weight starts at 0.",
-        "`sign-parametrised` and `exponentiated-gradient` are no methods of the paper’s figure; their rates are \
-         rectified as those of `dale`, and the relative steps of the latter are scaled by `recurrent-factor`.",
+        "`absolute` and `exponentiated` are no methods of the paper’s figure; their rates are \
+         rectified as those of `dale`, and the relative steps of the latter are scaled by a `rate-factor`.",
         "The wave is the one that the paper ran: one sine a channel, both channels to all neurons.",
         "Single precision like the paper’s, sums in another order.",
         "The paper’s times are of one GPU that is not named, ours of one thread a run.",

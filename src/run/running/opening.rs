@@ -97,8 +97,8 @@ impl Run {
         }
         if let Some((config, pruned)) = notes {
             let (network, optimizer) = (run.trainer.network(), run.trainer.optimizer());
-            let moments = if optimizer.updates() == 0 { &[] } else { optimizer.moments() };
-            start::write(&run.path(names::START), network, config, (optimizer.updates(), moments), &pruned)?;
+            let moments = Some(optimizer).filter(|state| state.updates > 0);
+            start::write(&run.path(names::START), network, config, moments, &pruned)?;
         }
         run.write_checkpoint()?;
         neurons::write(&run.path(names::NEURONS), run.trainer.network().wiring().neuron_table())?;
