@@ -29,7 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connectome = Connectome::from_edges(&populations, &pre, &post, None)?;
 
     // Remember the last pulse on one channel.
-    let task = FlipFlop { channels: 1, steps: 20, probability: 0.1, train_samples: 800, test_samples: 200 };
+    let task = FlipFlop {
+        channels: 1,
+        steps: 20,
+        probability: 0.1,
+        train_samples: 800,
+        test_samples: 200,
+        samples: daleian::task::Drawn::Fixed,
+    };
     let seed = 1;
     let data = task.generate(seed)?;
 

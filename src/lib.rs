@@ -54,7 +54,7 @@
 //! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
 //! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
 //! // `network` has one input and one output; your own samples are a `data::Dataset`
-//! let data = FlipFlop { channels: 1, steps: 10, probability: 0.2, train_samples: 200, test_samples: 50 }.generate(1)?;
+//! let data = FlipFlop { channels: 1, steps: 10, probability: 0.2, train_samples: 200, test_samples: 50, samples: daleian::task::Drawn::Fixed }.generate(1)?;
 //! let settings = TrainSettings::new(LossName::Mse, 50, OptimizerSpec::adam(0.01));
 //! let mut trainer = Trainer::new(network, data, settings, Isa::choose()?)?;
 //! let before = trainer.test().loss;

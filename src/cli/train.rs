@@ -165,7 +165,7 @@ fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
 /// from anywhere.
 fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
     let wrong = |problem: String| Error::Setting { key: "--data".into(), problem };
-    let TaskSpec::Images { data, .. } = task else {
+    let TaskSpec::Images(images) = task else {
         return Err(wrong("only means something with the task `images`".into()));
     };
     let whole = std::path::absolute(folder).map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
@@ -173,7 +173,7 @@ fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
     if whole.to_str().is_none() {
         return Err(wrong(format!("{} is not UTF-8; expected another folder name", whole.display())));
     }
-    *data = Some(whole);
+    images.data = Some(whole);
     Ok(())
 }
 

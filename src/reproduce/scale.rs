@@ -115,16 +115,7 @@ pub(super) fn part_of(whole: usize, share: f64) -> usize {
 
 /// The numbers of samples of a generated task, to learn from and to test on.
 pub(super) fn samples(task: &TaskSpec) -> Option<(usize, usize)> {
-    match *task {
-        TaskSpec::FlipFlop { train_samples, test_samples, .. }
-        | TaskSpec::Waves { train_samples, test_samples, .. }
-        | TaskSpec::Memory { train_samples, test_samples, .. } => Some((train_samples, test_samples)),
-        // as many as MNIST has
-        TaskSpec::Images { train_samples, test_samples, .. } => {
-            Some((train_samples.unwrap_or(60_000), test_samples.unwrap_or(10_000)))
-        }
-        TaskSpec::Data { .. } => None,
-    }
+    task.task().map(|task| task.samples().into())
 }
 
 #[cfg(test)]
@@ -146,8 +137,7 @@ mod tests {
         let mut config = PaperTask::FlipFlop.config().unwrap();
         let part = Part { epochs: 0.031, samples: 0.01 };
         Scale { parts: [part, Part::WHOLE, Part::WHOLE], ..Scale::whole(1, 1) }.apply(PaperTask::FlipFlop, &mut config);
-        let TaskSpec::FlipFlop { train_samples, test_samples, .. } = config.task else { panic!("a flip-flop") };
-        assert_eq!((config.epochs, config.batch, train_samples, test_samples), (3, 2, 60, 10));
+        assert_eq!((config.epochs, config.batch, samples(&config.task)), (3, 2, Some((60, 10))));
         config.validate().unwrap();
         let warning = QUICK.warning(&PaperTask::ALL).unwrap();
         assert!(

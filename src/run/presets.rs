@@ -82,12 +82,14 @@ mod tests {
         assert_eq!((run.input.blocks, run.readout.blocks), (Blocks::Dense, Blocks::Population));
         assert_eq!(run.readout.activation, ActivationName::Identity);
         let samples = (1000, 1000);
-        let waves = |version| TaskSpec::Waves {
-            version,
-            steps: 500,
-            train_samples: samples.0,
-            test_samples: samples.1,
-            samples: crate::task::Drawn::Fixed,
+        let waves = |version| {
+            TaskSpec::Waves(crate::task::Waves {
+                version,
+                steps: 500,
+                train_samples: samples.0,
+                test_samples: samples.1,
+                samples: crate::task::Drawn::Fixed,
+            })
         };
         assert_eq!((&run.task, &meant.task), (&waves(WavesVersion::AsRun), &waves(WavesVersion::Meant)));
         assert_eq!(meant.input.blocks, Blocks::Population);
@@ -111,12 +113,14 @@ mod tests {
         assert_eq!((rows.epochs, rows.batch, rows.loss), (50, 200, crate::bptt::LossName::CrossEntropy));
         assert_eq!((rows.optimizer, rows.init, rows.cell), (flip_flop.optimizer, flip_flop.init, flip_flop.cell));
         assert_eq!(rows.connectome().unwrap().pattern(), flip_flop.connectome().unwrap().pattern());
-        let task = |by| crate::task::TaskSpec::Images {
-            by,
-            train_samples: None,
-            test_samples: None,
-            samples: crate::task::Drawn::Fixed,
-            data: None,
+        let task = |by| {
+            crate::task::TaskSpec::Images(crate::task::Images {
+                by,
+                train_samples: None,
+                test_samples: None,
+                samples: crate::task::Drawn::Fixed,
+                data: None,
+            })
         };
         assert_eq!(rows.task, task(crate::task::Scan::Rows));
         assert_eq!((pixels.task.clone(), pixels.clip_norm), (task(crate::task::Scan::Pixels), Some(1.0)));

@@ -4,16 +4,19 @@
 //! the output of the same number; before its first pulse the target is 0.
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Description, Task};
+use crate::task::{Description, Drawn, Task};
 
 /// The flip-flop's settings. Inputs `[samples, steps, channels]`, targets `[samples, steps, channels]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FlipFlop {
     /// Independent channels, and outputs.
+    #[serde(default = "super::one")]
     pub channels: usize,
     /// Time steps of a trial.
     pub steps: usize,
@@ -23,6 +26,9 @@ pub struct FlipFlop {
     pub train_samples: usize,
     /// Trials to test on.
     pub test_samples: usize,
+    /// Whether each epoch has training samples of its own (`"fresh"`) or all have the same (`"fixed"`, the default).
+    #[serde(default)]
+    pub samples: Drawn,
 }
 
 impl Task for FlipFlop {
@@ -37,6 +43,29 @@ impl Task for FlipFlop {
             targets: "the last pulse of each channel, 0 before the first: [samples, steps, channels]",
             source: "the paper's flip-flop (Fig. 2) with 1 channel; with k channels, k bits at once",
         }
+    }
+
+    fn example() -> Self {
+        Self {
+            channels: 1,
+            steps: 50,
+            probability: 0.05,
+            train_samples: 6000,
+            test_samples: 1000,
+            samples: Drawn::Fixed,
+        }
+    }
+
+    fn samples(&self) -> [usize; 2] {
+        [self.train_samples, self.test_samples]
+    }
+
+    fn set_samples(&mut self, samples: [usize; 2]) {
+        [self.train_samples, self.test_samples] = samples;
+    }
+
+    fn drawn(&self) -> Drawn {
+        self.samples
     }
 
     fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
@@ -84,7 +113,14 @@ impl FlipFlop {
 mod tests {
     use super::*;
 
-    const SMALL: FlipFlop = FlipFlop { channels: 3, steps: 20, probability: 0.2, train_samples: 50, test_samples: 10 };
+    const SMALL: FlipFlop = FlipFlop {
+        channels: 3,
+        steps: 20,
+        probability: 0.2,
+        train_samples: 50,
+        test_samples: 10,
+        samples: Drawn::Fixed,
+    };
 
     fn values(dataset: &Dataset) -> &[f32] {
         let Targets::Series { values, mask: None, .. } = dataset.targets() else { panic!("series without a mask") };
@@ -112,7 +148,14 @@ mod tests {
 
     #[test]
     fn pulses_have_their_probability_and_fair_signs() {
-        let task = FlipFlop { channels: 1, steps: 50, probability: 0.05, train_samples: 6000, test_samples: 1 };
+        let task = FlipFlop {
+            channels: 1,
+            steps: 50,
+            probability: 0.05,
+            train_samples: 6000,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let data = task.generate(7).unwrap();
         let count = |value: f32| data.train().inputs().iter().filter(|&&input| input == value).count() as f64;
         let (up, down, none) = (count(1.0), count(-1.0), count(0.0));
@@ -125,7 +168,14 @@ mod tests {
     /// Three bits, each of its own pulses: every pair of held values comes up.
     #[test]
     fn channels_are_independent_bits() {
-        let task = FlipFlop { channels: 3, steps: 100, probability: 0.1, train_samples: 100, test_samples: 1 };
+        let task = FlipFlop {
+            channels: 3,
+            steps: 100,
+            probability: 0.1,
+            train_samples: 100,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let data = task.generate(3).unwrap();
         let mut pairs = [[[0; 3]; 3]; 3];
         for (k, (one, other)) in [(0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
@@ -164,7 +214,14 @@ mod tests {
     /// Recorded seeds must mean the same on every machine and in every version.
     #[test]
     fn pulses_are_the_recorded_ones() {
-        let task = FlipFlop { channels: 1, steps: 12, probability: 0.5, train_samples: 1, test_samples: 1 };
+        let task = FlipFlop {
+            channels: 1,
+            steps: 12,
+            probability: 0.5,
+            train_samples: 1,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let pulses = [1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 1.0, 0.0];
         assert_eq!(task.generate(1).unwrap().train().inputs(), pulses);
     }

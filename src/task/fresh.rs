@@ -83,7 +83,8 @@ mod tests {
     use crate::task::{Drawn, FlipFlop, TaskSpec, Waves, WavesVersion};
     use std::path::Path;
 
-    const TASK: FlipFlop = FlipFlop { channels: 1, steps: 9, probability: 0.3, train_samples: 5, test_samples: 2 };
+    const TASK: FlipFlop =
+        FlipFlop { channels: 1, steps: 9, probability: 0.3, train_samples: 5, test_samples: 2, samples: Drawn::Fixed };
 
     fn fresh(seed: u64) -> Fresh {
         Fresh::new(Box::new(TASK), seed).unwrap()
@@ -110,7 +111,13 @@ mod tests {
     /// Every trial, of whatever epoch, is a window of the same two waves.
     #[test]
     fn what_is_drawn_once_per_run_stays() {
-        let task = Waves { version: WavesVersion::AsRun, steps: 2500, train_samples: 1, test_samples: 1 };
+        let task = Waves {
+            version: WavesVersion::AsRun,
+            steps: 2500,
+            train_samples: 1,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let mut fresh = Fresh::new(Box::new(task), 4).unwrap();
         let whole = task.generate(4).unwrap();
         for epoch in [0, 3] {

@@ -5,20 +5,24 @@
 //! those of the others 0. Only this last part counts: the mask is 1 there and 0 before.
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream};
-use crate::task::{Description, Task};
+use crate::task::{Description, Drawn, Task};
 
 /// The settings of delayed memory. Inputs, targets and mask `[samples, steps, channels]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Memory {
     /// Channels that the cue may come on, and outputs.
+    #[serde(default = "super::one")]
     pub channels: usize,
     /// Time steps of a trial: cue, delay, and at least one for the answer.
     pub steps: usize,
     /// Steps of the cue, at least 1.
+    #[serde(default = "super::one")]
     pub cue: usize,
     /// Steps of silence between the cue and the answer.
     pub delay: usize,
@@ -26,6 +30,9 @@ pub struct Memory {
     pub train_samples: usize,
     /// Trials to test on.
     pub test_samples: usize,
+    /// Whether each epoch has training samples of its own (`"fresh"`) or all have the same (`"fixed"`, the default).
+    #[serde(default)]
+    pub samples: Drawn,
 }
 
 impl Task for Memory {
@@ -40,6 +47,22 @@ impl Task for Memory {
             targets: "after the delay, the cue on its channel; before, nothing counts: [samples, steps, channels]",
             source: "delayed memory, a standard test of working memory; not in the paper",
         }
+    }
+
+    fn example() -> Self {
+        Self { channels: 2, steps: 50, cue: 5, delay: 35, train_samples: 32, test_samples: 16, samples: Drawn::Fixed }
+    }
+
+    fn samples(&self) -> [usize; 2] {
+        [self.train_samples, self.test_samples]
+    }
+
+    fn set_samples(&mut self, samples: [usize; 2]) {
+        [self.train_samples, self.test_samples] = samples;
+    }
+
+    fn drawn(&self) -> Drawn {
+        self.samples
     }
 
     fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
@@ -101,7 +124,8 @@ impl Memory {
 mod tests {
     use super::*;
 
-    const SMALL: Memory = Memory { channels: 2, steps: 6, cue: 2, delay: 1, train_samples: 40, test_samples: 10 };
+    const SMALL: Memory =
+        Memory { channels: 2, steps: 6, cue: 2, delay: 1, train_samples: 40, test_samples: 10, samples: Drawn::Fixed };
 
     fn parts(dataset: &Dataset) -> (&[f32], &[f32], &[f32]) {
         let Targets::Series { values, mask: Some(mask), .. } = dataset.targets() else { panic!("series with a mask") };
@@ -134,7 +158,15 @@ mod tests {
 
     #[test]
     fn cues_are_fair() {
-        let task = Memory { channels: 4, steps: 3, cue: 1, delay: 0, train_samples: 8000, test_samples: 1 };
+        let task = Memory {
+            channels: 4,
+            steps: 3,
+            cue: 1,
+            delay: 0,
+            train_samples: 8000,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let data = task.generate(5).unwrap();
         for channel in 0..4 {
             for sign in [1.0, -1.0] {
@@ -158,7 +190,15 @@ mod tests {
     /// Recorded seeds must mean the same on every machine and in every version.
     #[test]
     fn cues_are_the_recorded_ones() {
-        let task = Memory { channels: 3, steps: 2, cue: 1, delay: 0, train_samples: 4, test_samples: 1 };
+        let task = Memory {
+            channels: 3,
+            steps: 2,
+            cue: 1,
+            delay: 0,
+            train_samples: 4,
+            test_samples: 1,
+            samples: Drawn::Fixed,
+        };
         let data = task.generate(1).unwrap();
         let cues: Vec<&[f32]> = parts(data.train()).0.chunks(6).map(|trial| &trial[..3]).collect();
         assert_eq!(cues, [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);

@@ -1,22 +1,27 @@
 //! What to learn: one file per task; and recorded data.
+//!
+//! To add a task, write one file with its settings and their [`Task`], and one line in `list.rs`.
 
 mod flip_flop;
 mod fresh;
 mod images;
+mod list;
 mod memory;
-mod spec;
+mod recorded;
 mod waves;
 
 pub use flip_flop::FlipFlop;
 pub use fresh::Fresh;
 pub use images::{Images, Scan};
+pub use list::TaskSpec;
 pub use memory::Memory;
-pub use spec::{Drawn, TaskSpec};
+pub use recorded::{RECORDED, Recorded};
 pub use waves::{Waves, WavesVersion};
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{Data, Dataset};
 use crate::error::{Error, Result};
@@ -34,14 +39,16 @@ pub struct Description {
     pub source: &'static str,
 }
 
-/// What recorded data are, in words.
-pub const RECORDED: Description = Description {
-    learned: "what recorded data have: a value or a class for each step, or a class after the last one",
-    inputs: "arrays train_inputs, test_inputs of a .npz file: [samples, steps, channels]",
-    targets: "arrays train_targets, test_targets: [samples, steps, outputs], or class labels [samples] or [samples, steps]; \
-              may have a mask and lengths",
-    source: "a file of your own, as numpy.savez writes it",
-};
+/// How often the training samples of a generated task are drawn. Test samples are drawn once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drawn {
+    /// Once: every epoch has the same, in another order.
+    #[default]
+    Fixed,
+    /// For each epoch anew.
+    Fresh,
+}
 
 /// A generated task: settings from which samples are drawn.
 pub trait Task: Debug + Send + Sync {
@@ -50,6 +57,35 @@ pub trait Task: Debug + Send + Sync {
 
     /// What it is, in words.
     fn describe(&self) -> Description;
+
+    /// Settings to begin with.
+    fn example() -> Self
+    where
+        Self: Sized;
+
+    /// Samples to learn from and to test on.
+    fn samples(&self) -> [usize; 2];
+
+    /// Sets how many samples there are to learn from and to test on. Fewer are the first ones of more.
+    fn set_samples(&mut self, samples: [usize; 2]);
+
+    /// How often the training samples are drawn.
+    fn drawn(&self) -> Drawn;
+
+    /// The file or folder that samples are read from, if any.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The same, to change it.
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        None
+    }
+
+    /// Where the samples come from, for tables and figures, if the name does not say it.
+    fn data_label(&self) -> Option<String> {
+        None
+    }
 
     /// Draws the training samples from the streams of `draw`. What is drawn once per run, and stays the same however
     /// often samples are drawn, comes from those of `seed`.
@@ -72,6 +108,11 @@ pub trait Task: Debug + Send + Sync {
     fn generate(&self, seed: u64) -> Result<Data> {
         Data::new(self.training(seed, seed)?, self.test(seed)?)
     }
+}
+
+/// What a size is where it is left out.
+fn one() -> usize {
+    1
 }
 
 /// Sizes that must be at least 1, with their keys.
@@ -106,7 +147,14 @@ mod tests {
         let spec: TaskSpec =
             toml::from_str("kind = 'flip-flop'\nsteps = 5\nprobability = 0.5\ntrain-samples = 4\ntest-samples = 2\n")
                 .unwrap();
-        let task = FlipFlop { channels: 1, steps: 5, probability: 0.5, train_samples: 4, test_samples: 2 };
+        let task = FlipFlop {
+            channels: 1,
+            steps: 5,
+            probability: 0.5,
+            train_samples: 4,
+            test_samples: 2,
+            samples: Drawn::Fixed,
+        };
         assert_eq!(spec.load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
         assert!(toml::to_string(&spec).unwrap().contains(&format!("kind = \"{}\"", task.name())));
     }
@@ -115,7 +163,15 @@ mod tests {
     fn a_memory_task_has_keys_of_its_own() {
         let spec: TaskSpec =
             toml::from_str("kind = 'memory'\nsteps = 9\ndelay = 5\ntrain-samples = 4\ntest-samples = 2\n").unwrap();
-        let task = Memory { channels: 1, steps: 9, cue: 1, delay: 5, train_samples: 4, test_samples: 2 };
+        let task = Memory {
+            channels: 1,
+            steps: 9,
+            cue: 1,
+            delay: 5,
+            train_samples: 4,
+            test_samples: 2,
+            samples: Drawn::Fixed,
+        };
         assert_eq!(spec.load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
         assert!(toml::to_string(&spec).unwrap().contains(&format!("kind = \"{}\"", task.name())));
     }
@@ -128,7 +184,7 @@ mod tests {
             ))
         };
         for (name, version) in [("as-run", WavesVersion::AsRun), ("meant", WavesVersion::Meant)] {
-            let task = Waves { version, steps: 9, train_samples: 4, test_samples: 2 };
+            let task = Waves { version, steps: 9, train_samples: 4, test_samples: 2, samples: Drawn::Fixed };
             assert_eq!(spec(name).unwrap().load(3, Path::new("")).unwrap(), task.generate(3).unwrap());
         }
         let error = spec("published").unwrap_err().to_string();
@@ -161,16 +217,17 @@ mod tests {
                 assert_eq!(few.inputs(), &whole.inputs()[..few.inputs().len()]);
             }
         }
-        let data = TaskSpec::Data { file: "data.npz".into(), classes: None };
+        let data = TaskSpec::Data(Recorded { file: "data.npz".into(), classes: None });
         assert_eq!(data.clone().with_samples(1, 3), data);
     }
 
     #[test]
     fn recorded_data_are_looked_for_beside_the_configuration() {
         let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        let data = TaskSpec::Data { file: "series.npz".into(), classes: None }.load(1, &base).unwrap();
+        let data = TaskSpec::Data(Recorded { file: "series.npz".into(), classes: None }).load(1, &base).unwrap();
         assert_eq!(data.train().samples(), 3);
-        let missing = TaskSpec::Data { file: "nowhere.npz".into(), classes: None }.load(1, &base).unwrap_err();
+        let missing =
+            TaskSpec::Data(Recorded { file: "nowhere.npz".into(), classes: None }).load(1, &base).unwrap_err();
         assert!(missing.to_string().contains("nowhere.npz: cannot open"), "{missing}");
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{self, Purpose, Stream, stream};
-use crate::task::{Description, Task};
+use crate::task::{Description, Drawn, Task};
 
 /// Points of the waves, 0.2 apart.
 const POINTS: usize = 2501;
@@ -35,7 +35,8 @@ pub enum WavesVersion {
 
 /// The settings of wave reconstruction. Inputs `[samples, steps, 2]`, targets `[samples, steps, 2]`: channel and output
 /// 0 are the excitatory wave, 1 the inhibitory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Waves {
     /// Which waves.
     pub version: WavesVersion,
@@ -45,6 +46,9 @@ pub struct Waves {
     pub train_samples: usize,
     /// Windows to test on.
     pub test_samples: usize,
+    /// Whether each epoch has training samples of its own (`"fresh"`) or all have the same (`"fixed"`, the default).
+    #[serde(default)]
+    pub samples: Drawn,
 }
 
 impl Task for Waves {
@@ -59,6 +63,28 @@ impl Task for Waves {
             targets: "the same waves one step later: [samples, steps, 2]",
             source: "the paper's wave reconstruction (Fig. 2), as it was run and as it was meant",
         }
+    }
+
+    fn example() -> Self {
+        Self {
+            version: WavesVersion::AsRun,
+            steps: 500,
+            train_samples: 1000,
+            test_samples: 1000,
+            samples: Drawn::Fixed,
+        }
+    }
+
+    fn samples(&self) -> [usize; 2] {
+        [self.train_samples, self.test_samples]
+    }
+
+    fn set_samples(&mut self, samples: [usize; 2]) {
+        [self.train_samples, self.test_samples] = samples;
+    }
+
+    fn drawn(&self) -> Drawn {
+        self.samples
     }
 
     fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
@@ -131,7 +157,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PAPER: Waves = Waves { version: WavesVersion::AsRun, steps: 500, train_samples: 30, test_samples: 20 };
+    const PAPER: Waves =
+        Waves { version: WavesVersion::AsRun, steps: 500, train_samples: 30, test_samples: 20, samples: Drawn::Fixed };
 
     fn values(dataset: &Dataset) -> &[f32] {
         let Targets::Series { values, mask: None, .. } = dataset.targets() else { panic!("series without a mask") };
@@ -245,7 +272,7 @@ mod tests {
         #[test]
         fn targets_are_the_inputs_one_step_later(seed: u64, steps in 2usize..40, meant: bool) {
             let version = if meant { WavesVersion::Meant } else { WavesVersion::AsRun };
-            let data = Waves { version, steps, train_samples: 5, test_samples: 3 }.generate(seed).unwrap();
+            let data = Waves { version, steps, train_samples: 5, test_samples: 3, samples: Drawn::Fixed }.generate(seed).unwrap();
             for dataset in [data.train(), data.test()] {
                 for (input, target) in dataset.inputs().chunks(2 * steps).zip(values(dataset).chunks(2 * steps)) {
                     prop_assert_eq!(&input[2..], &target[..2 * steps - 2]);

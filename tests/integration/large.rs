@@ -137,7 +137,14 @@ fn in_a_process_of_its_own() {
     let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
     let network = Network::new(&connectome, CellSpec::default(), input, readout, &init, 1).unwrap();
     tell("built");
-    let task = FlipFlop { channels: 1, steps: 2, probability: 0.5, train_samples: 2, test_samples: 1 };
+    let task = FlipFlop {
+        channels: 1,
+        steps: 2,
+        probability: 0.5,
+        train_samples: 2,
+        test_samples: 1,
+        samples: daleian::task::Drawn::Fixed,
+    };
     let data: Data = task.generate(1).unwrap();
     let settings = TrainSettings::new(LossName::Mse, 2, OptimizerSpec::adam(1e-3));
     let before = network.parameters()[RECURRENT][..100].to_vec();

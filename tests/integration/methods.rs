@@ -8,14 +8,14 @@ use crate::support::{bits, isa};
 /// The flip-flop, smaller, by `method`.
 fn small(method: Method) -> RunConfig {
     let mut config = presets::config("flip-flop").unwrap();
-    config.task = daleian::task::TaskSpec::FlipFlop {
+    config.task = daleian::task::TaskSpec::FlipFlop(daleian::task::FlipFlop {
         channels: 1,
         steps: 6,
         probability: 0.2,
         train_samples: 40,
         test_samples: 9,
         samples: daleian::task::Drawn::Fixed,
-    };
+    });
     config.batch = 20;
     method.apply(&mut config);
     config

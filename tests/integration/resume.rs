@@ -181,7 +181,7 @@ fn a_resumed_run_on_labels_equals_one_never_stopped() {
     write_labels(&file, &inputs(50), &labels(50), &inputs(12), &labels(12));
     let mut config = config("parameter = [{ name = \"input.weight\", trained = false }]");
     config.loss = LossName::CrossEntropy;
-    config.task = daleian::task::TaskSpec::Data { file, classes: None };
+    config.task = daleian::task::TaskSpec::Data(daleian::task::Recorded { file, classes: None });
     config.readout.activation = daleian::network::ActivationName::Identity;
     config.optimizer = OptimizerSpec::sgd(0.1, 0.9);
     let whole = never_stopped(&config);
@@ -443,20 +443,27 @@ fn the_start_depends_on_the_seed_alone() {
     let start = |config: &RunConfig| bits(config.trainer(isa()).unwrap().network().parameters());
     let base = config("");
     let mut longer = RunConfig { batch: 7, epochs: 1, ..base.clone() };
-    longer.task = daleian::task::TaskSpec::FlipFlop {
+    longer.task = daleian::task::TaskSpec::FlipFlop(daleian::task::FlipFlop {
         channels: 1,
         steps: 9,
         probability: 0.1,
         train_samples: 70,
         test_samples: 1,
         samples: daleian::task::Drawn::Fixed,
-    };
+    });
     assert_eq!(start(&base), start(&longer));
     assert_ne!(start(&base), start(&RunConfig { seed: 4, ..base.clone() }));
     let data = |seed| -> Data {
-        FlipFlop { channels: 1, steps: 5, probability: 0.3, train_samples: 50, test_samples: 12 }
-            .generate(seed)
-            .unwrap()
+        FlipFlop {
+            channels: 1,
+            steps: 5,
+            probability: 0.3,
+            train_samples: 50,
+            test_samples: 12,
+            samples: daleian::task::Drawn::Fixed,
+        }
+        .generate(seed)
+        .unwrap()
     };
     let (trainer, wanted) = (base.trainer(isa()).unwrap(), data(3));
     assert_eq!(trainer.data().train().fingerprint(), wanted.train().fingerprint());

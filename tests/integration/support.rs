@@ -27,7 +27,9 @@ pub fn network(connectome: &Connectome, channels: usize, outputs: usize, seed: u
 
 /// A flip-flop of one channel.
 pub fn flip_flop(steps: usize, train_samples: usize, test_samples: usize) -> Data {
-    FlipFlop { channels: 1, steps, probability: 0.2, train_samples, test_samples }.generate(7).unwrap()
+    FlipFlop { channels: 1, steps, probability: 0.2, train_samples, test_samples, samples: daleian::task::Drawn::Fixed }
+        .generate(7)
+        .unwrap()
 }
 
 /// The bits of every parameter, in the order of [`ParameterId::COMMON`].

@@ -126,8 +126,8 @@ pub(super) fn jobs_of(settings: &Settings, task: PaperTask, method: Method) -> R
             let mut config = task.config()?;
             method.apply(&mut config);
             settings.scale.apply(task, &mut config);
-            if let TaskSpec::Images { data, .. } = &mut config.task {
-                data.clone_from(&settings.data);
+            if let TaskSpec::Images(images) = &mut config.task {
+                images.data.clone_from(&settings.data);
             }
             config.seed = seed;
             config.name = format!("{}-{}", task.name(), method.name());

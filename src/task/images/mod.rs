@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
-use crate::task::{Description, Task};
+use crate::task::{Description, Drawn, Task};
 
 /// Drawn images to learn from and to test on where no number is given: as many as MNIST has.
 const DRAWN: [usize; 2] = [60_000, 10_000];
@@ -36,15 +36,22 @@ pub enum Scan {
 
 /// The settings of sequential images. Inputs `[samples, rows, columns]` or `[samples, rows · columns, 1]`, values from 0
 /// to 1; targets are class labels from 0 to 9, `[samples]`, of 10 classes. Drawn images have 28 rows and columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Images {
     /// What a time step is.
     pub by: Scan,
     /// Images to learn from, the first ones of the file; left out: all of them, or 60,000 drawn ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_samples: Option<usize>,
     /// Images to test on; left out: all of the file, or 10,000 drawn ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_samples: Option<usize>,
+    /// Whether each epoch has training samples of its own (`"fresh"`) or all have the same (`"fixed"`, the default).
+    #[serde(default)]
+    pub samples: Drawn,
     /// The folder with MNIST's four files, plain or gzipped; left out: images are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
 }
 
@@ -60,6 +67,34 @@ impl Task for Images {
             targets: "the class after the last step, 0 to 9: [samples]",
             source: "the paper's sequential MNIST (Fig. 2); without MNIST's files, digits that daleian draws itself",
         }
+    }
+
+    fn example() -> Self {
+        Self { by: Scan::Rows, train_samples: None, test_samples: None, samples: Drawn::Fixed, data: None }
+    }
+
+    fn samples(&self) -> [usize; 2] {
+        [self.train_samples.unwrap_or(DRAWN[0]), self.test_samples.unwrap_or(DRAWN[1])]
+    }
+
+    fn set_samples(&mut self, [train, test]: [usize; 2]) {
+        (self.train_samples, self.test_samples) = (Some(train), Some(test));
+    }
+
+    fn drawn(&self) -> Drawn {
+        self.samples
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        self.data.as_mut()
+    }
+
+    fn data_label(&self) -> Option<String> {
+        Some(self.source())
     }
 
     /// As [`Task::generate`]; files are the same for every seed.

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-const DRAW: Images = Images { by: Scan::Rows, train_samples: Some(40), test_samples: Some(20), data: None };
+const DRAW: Images =
+    Images { by: Scan::Rows, train_samples: Some(40), test_samples: Some(20), data: None, samples: Drawn::Fixed };
 const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
@@ -39,7 +40,13 @@ fn folder(contents: &[Vec<u8>; 4]) -> TempDir {
 }
 
 fn from(folder: &TempDir) -> Images {
-    Images { by: Scan::Rows, train_samples: None, test_samples: None, data: Some(folder.path().into()) }
+    Images {
+        by: Scan::Rows,
+        train_samples: None,
+        test_samples: None,
+        data: Some(folder.path().into()),
+        samples: Drawn::Fixed,
+    }
 }
 
 fn labels(dataset: &Dataset) -> &[u32] {
