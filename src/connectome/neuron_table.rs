@@ -274,13 +274,23 @@ impl Words {
 
     /// Adds the word of one more neuron; `found` keeps the places of the words so far.
     pub(crate) fn push(&mut self, word: &str, found: &mut HashMap<String, u32>) {
-        let place = found.get(word).copied().unwrap_or_else(|| {
+        let place = self.place(word, found);
+        self.places.push(place);
+    }
+
+    /// The place of a word among the names, where it is put if it is new.
+    pub(super) fn place(&mut self, word: &str, found: &mut HashMap<String, u32>) -> u32 {
+        found.get(word).copied().unwrap_or_else(|| {
             let place = self.names.len() as u32;
             self.names.push(word.into());
             found.insert(word.into(), place);
             place
-        });
-        self.places.push(place);
+        })
+    }
+
+    /// The same names with the place of each neuron's among them.
+    pub(super) fn with_places(self, places: Vec<u32>) -> Self {
+        Self { places, ..self }
     }
 }
 

@@ -15,32 +15,33 @@ impl NeuronTable {
     /// If there is no population, one is empty, a name is empty or there twice, there are too many neurons, or a
     /// column is wrong ([`NeuronTable::with_column`]); the error names the key.
     pub fn from_populations(populations: &[PopulationSpec]) -> Result<Self> {
-        check(populations)?;
-        let mut neurons = Self::new(populations.iter().flat_map(|p| std::iter::repeat_n(p.sign, p.size)).collect())?;
-        let per_neuron = |names: Vec<&str>| {
-            let sizes = populations.iter().map(|population| population.size);
-            let words = names.into_iter().zip(sizes).flat_map(|(name, size)| std::iter::repeat_n(name, size));
-            words.collect::<Words>()
+        let n = check(populations)?;
+        let sizes = || populations.iter().map(|population| population.size);
+        let mut signs = reserve(n)?;
+        signs.extend(populations.iter().flat_map(|p| std::iter::repeat_n(p.sign, p.size)));
+        let mut neurons = Self::new(signs)?;
+        let words = |texts: Vec<&str>| -> Result<Words> {
+            let (mut words, mut found) = (Words::default(), HashMap::new());
+            let mut places = reserve(n)?;
+            for (text, size) in texts.into_iter().zip(sizes()) {
+                places.extend(std::iter::repeat_n(words.place(text, &mut found), size));
+            }
+            Ok(words.with_places(places))
         };
-        neurons = neurons.with_column("type", per_neuron(populations.iter().map(|p| p.name.as_str()).collect()))?;
+        neurons = neurons.with_column("type", words(populations.iter().map(|p| p.name.as_str()).collect())?)?;
         let keys: BTreeSet<&String> = populations.iter().flat_map(|population| population.columns.keys()).collect();
         for key in keys {
             let values: Vec<Option<&ColumnValue>> = populations.iter().map(|p| p.columns.get(key)).collect();
-            let column = match numbers(key, &values)? {
+            let column: Column = match numbers(key, &values)? {
                 Some(numbers) => {
-                    let sizes = populations.iter().map(|population| population.size);
-                    Column::from(
-                        numbers
-                            .into_iter()
-                            .zip(sizes)
-                            .flat_map(|(x, size)| std::iter::repeat_n(x, size))
-                            .collect::<Vec<_>>(),
-                    )
+                    let mut column = reserve(n)?;
+                    column.extend(numbers.into_iter().zip(sizes()).flat_map(|(x, size)| std::iter::repeat_n(x, size)));
+                    column.into()
                 }
                 None => {
                     let texts: Vec<String> =
                         values.iter().map(|value| value.map_or_else(String::new, ToString::to_string)).collect();
-                    per_neuron(texts.iter().map(String::as_str).collect()).into()
+                    words(texts.iter().map(String::as_str).collect())?.into()
                 }
             };
             neurons = neurons.with_column(key, column).map_err(|error| match error {
@@ -50,6 +51,15 @@ impl NeuronTable {
         }
         Ok(neurons)
     }
+}
+
+/// An empty array with room for one value per neuron.
+fn reserve<T>(neurons: usize) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    values
+        .try_reserve_exact(neurons)
+        .map_err(|_| Error::setting("population", format!("{neurons} neurons do not fit in memory; expected fewer")))?;
+    Ok(values)
 }
 
 /// The numbers of a column without any text.
@@ -81,7 +91,8 @@ impl std::fmt::Display for ColumnValue {
     }
 }
 
-fn check(populations: &[PopulationSpec]) -> Result<()> {
+/// The number of neurons of populations that are right.
+fn check(populations: &[PopulationSpec]) -> Result<usize> {
     if populations.is_empty() {
         return Err(Error::setting("population", "there is none; expected at least one population of one neuron"));
     }
@@ -105,7 +116,7 @@ fn check(populations: &[PopulationSpec]) -> Result<()> {
             Error::setting(key("size"), problem)
         })?;
     }
-    Ok(())
+    Ok(end)
 }
 
 #[cfg(test)]
