@@ -115,7 +115,7 @@ fn write_data(path: &Path) -> Result<(), Box<dyn Error>> {
 /// Sixty neurons of two types with names, each hearing ten others.
 fn write_wiring(folder: &Path) -> Result<(), Box<dyn Error>> {
     let name = |neuron: usize| if neuron < 48 { format!("pyr{neuron}") } else { format!("pv{neuron}") };
-    let (mut neurons, mut edges) = (String::from("id,population,sign\n"), String::from("pre,post\n"));
+    let (mut neurons, mut edges) = (String::from("id,type,sign\n"), String::from("pre,post\n"));
     for neuron in 0..60 {
         let (population, sign) = if neuron < 48 { ("pyramidal", "exc") } else { ("pv", "inh") };
         writeln!(neurons, "{},{population},{sign}", name(neuron))?;
