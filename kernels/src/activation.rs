@@ -1,9 +1,9 @@
 //! The activation functions a = phi(z), and their slopes phi'(z) written by the activation a.
 
 use crate::blocks::{Blocks, Walk, load, store};
+use crate::element::Element;
 use crate::isa::Isa;
-use crate::math;
-use crate::simd::Simd;
+use crate::simd::{Lanes, Simd};
 
 /// Which phi turns the input of a neuron into its activation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +40,18 @@ impl Activation {
     pub fn from_name(name: &str) -> Option<Self> {
         Activation::ALL.into_iter().find(|phi| phi.name() == name)
     }
+
+    /// phi(z) of every lane, for the [`Rule`](crate::Rule) of a cell. Which phi is asked once for all vectors.
+    #[inline(always)]
+    pub fn of<L: Lanes, const G: usize>(self, l: L, z: [L::V; G]) -> [L::V; G] {
+        with_phi!(self, P => z.map(#[inline(always)] |z| P::apply(l, z)))
+    }
+
+    /// phi'(z) of every lane, from a = phi(z). NaN gives NaN, but for the identity.
+    #[inline(always)]
+    pub fn slope<L: Lanes, const G: usize>(self, l: L, a: [L::V; G]) -> [L::V; G] {
+        with_phi!(self, P => a.map(#[inline(always)] |a| P::slope(l, a)))
+    }
 }
 
 impl std::fmt::Display for Activation {
@@ -51,9 +63,9 @@ impl std::fmt::Display for Activation {
 /// An activation as a type, so that the code of a row (of one lane, of sixteen) is compiled for each and asks but once.
 pub(crate) trait Phi {
     /// phi(z).
-    fn apply<S: Simd>(s: S, z: S::V) -> S::V;
+    fn apply<S: Lanes>(s: S, z: S::V) -> S::V;
     /// phi'(z), from a = phi(z). NaN gives NaN, but for the identity.
-    fn slope<S: Simd>(s: S, a: S::V) -> S::V;
+    fn slope<S: Lanes>(s: S, a: S::V) -> S::V;
 }
 
 pub(crate) struct Tanh;
@@ -64,60 +76,60 @@ pub(crate) struct Identity;
 
 impl Phi for Tanh {
     #[inline(always)]
-    fn apply<S: Simd>(s: S, z: S::V) -> S::V {
-        math::tanh(s, z)
+    fn apply<S: Lanes>(s: S, z: S::V) -> S::V {
+        s.tanh(z)
     }
     /// 1 - a².
     #[inline(always)]
-    fn slope<S: Simd>(s: S, a: S::V) -> S::V {
-        s.neg_mul_add(a, a, s.splat(1.0))
+    fn slope<S: Lanes>(s: S, a: S::V) -> S::V {
+        s.neg_mul_add(a, a, s.splat(S::E::ONE))
     }
 }
 
 impl Phi for Relu {
     #[inline(always)]
-    fn apply<S: Simd>(s: S, z: S::V) -> S::V {
-        s.max(z, s.splat(0.0))
+    fn apply<S: Lanes>(s: S, z: S::V) -> S::V {
+        s.max(z, s.splat(S::E::ZERO))
     }
     /// 1 where a > 0, else a, which is then 0 or NaN.
     #[inline(always)]
-    fn slope<S: Simd>(s: S, a: S::V) -> S::V {
-        s.select(s.gt(a, s.splat(0.0)), s.splat(1.0), a)
+    fn slope<S: Lanes>(s: S, a: S::V) -> S::V {
+        s.select(s.gt(a, s.splat(S::E::ZERO)), s.splat(S::E::ONE), a)
     }
 }
 
 impl Phi for Sigmoid {
     #[inline(always)]
-    fn apply<S: Simd>(s: S, z: S::V) -> S::V {
-        math::sigmoid(s, z)
+    fn apply<S: Lanes>(s: S, z: S::V) -> S::V {
+        s.sigmoid(z)
     }
     /// a - a².
     #[inline(always)]
-    fn slope<S: Simd>(s: S, a: S::V) -> S::V {
+    fn slope<S: Lanes>(s: S, a: S::V) -> S::V {
         s.neg_mul_add(a, a, a)
     }
 }
 
 impl Phi for Softplus {
     #[inline(always)]
-    fn apply<S: Simd>(s: S, z: S::V) -> S::V {
-        math::softplus(s, z)
+    fn apply<S: Lanes>(s: S, z: S::V) -> S::V {
+        s.softplus(z)
     }
     /// 1 - exp(-a), without cancellation for small a.
     #[inline(always)]
-    fn slope<S: Simd>(s: S, a: S::V) -> S::V {
-        s.sub(s.splat(0.0), math::expm1_negative(s, s.neg_abs(a)))
+    fn slope<S: Lanes>(s: S, a: S::V) -> S::V {
+        s.sub(s.splat(S::E::ZERO), s.expm1_negative(s.neg_abs(a)))
     }
 }
 
 impl Phi for Identity {
     #[inline(always)]
-    fn apply<S: Simd>(_: S, z: S::V) -> S::V {
+    fn apply<S: Lanes>(_: S, z: S::V) -> S::V {
         z
     }
     #[inline(always)]
-    fn slope<S: Simd>(s: S, _: S::V) -> S::V {
-        s.splat(1.0)
+    fn slope<S: Lanes>(s: S, _: S::V) -> S::V {
+        s.splat(S::E::ONE)
     }
 }
 

@@ -1,20 +1,24 @@
-//! A vector of `f32` that starts on a cache line.
+//! A vector of numbers that starts on a cache line.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
+
+use crate::element::Element;
 
 #[repr(C, align(64))]
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 struct Line([f32; 16]);
 
-/// A buffer of `f32` whose first element lies on a 64-byte boundary.
+/// A buffer of `f32` (or `f64`) whose first element lies on a 64-byte boundary.
 ///
 /// A state buffer that straddles cache lines halves the rate of the sparse product, and `Vec<f32>` promises no
 /// more than 4 bytes. The length is fixed at creation.
-pub struct Aligned {
+pub struct Aligned<E = f32> {
     memory: Memory,
     len: usize,
+    element: PhantomData<E>,
 }
 
 enum Memory {
@@ -30,12 +34,7 @@ const MAPPED: usize = 1 << 20;
 impl Aligned {
     /// `len` zeros. Of a large buffer, memory is not touched until it is used.
     pub fn zeros(len: usize) -> Self {
-        let lines = len.div_ceil(16);
-        let bytes = lines.saturating_mul(size_of::<Line>());
-        // where no memory can be mapped, it may still be allocated
-        let mapped = if bytes >= MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
-        let allocated = || Memory::Allocated(bytemuck::allocation::zeroed_vec(lines));
-        Self { memory: mapped.map_or_else(allocated, Memory::Mapped), len }
+        Self::zeroed(len)
     }
 
     /// `len` times `x`.
@@ -46,23 +45,35 @@ impl Aligned {
     }
 }
 
-impl Default for Aligned {
-    fn default() -> Self {
-        Self::zeros(0)
+impl<E: Element> Aligned<E> {
+    /// [`zeros`](Aligned::zeros) of any element.
+    pub fn zeroed(len: usize) -> Self {
+        let lines = len.div_ceil(size_of::<Line>() / size_of::<E>());
+        let bytes = lines.saturating_mul(size_of::<Line>());
+        // where no memory can be mapped, it may still be allocated
+        let mapped = if bytes >= MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
+        let allocated = || Memory::Allocated(bytemuck::allocation::zeroed_vec(lines));
+        Self { memory: mapped.map_or_else(allocated, Memory::Mapped), len, element: PhantomData }
     }
 }
 
-impl Clone for Aligned {
+impl<E: Element> Default for Aligned<E> {
+    fn default() -> Self {
+        Self::zeroed(0)
+    }
+}
+
+impl<E: Element> Clone for Aligned<E> {
     fn clone(&self) -> Self {
         Self::from(&**self)
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<E: Element> Deref for Aligned<E> {
+    type Target = [E];
     #[inline]
-    fn deref(&self) -> &[f32] {
-        let all: &[f32] = match &self.memory {
+    fn deref(&self) -> &[E] {
+        let all: &[E] = match &self.memory {
             Memory::Allocated(lines) => bytemuck::cast_slice(lines),
             // pages are aligned more than lines
             Memory::Mapped(bytes) => bytemuck::cast_slice(bytes),
@@ -71,10 +82,10 @@ impl Deref for Aligned {
     }
 }
 
-impl DerefMut for Aligned {
+impl<E: Element> DerefMut for Aligned<E> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut [f32] {
-        let all: &mut [f32] = match &mut self.memory {
+    fn deref_mut(&mut self) -> &mut [E] {
+        let all: &mut [E] = match &mut self.memory {
             Memory::Allocated(lines) => bytemuck::cast_slice_mut(lines),
             Memory::Mapped(bytes) => bytemuck::cast_slice_mut(bytes),
         };
@@ -82,33 +93,33 @@ impl DerefMut for Aligned {
     }
 }
 
-impl From<&[f32]> for Aligned {
-    fn from(values: &[f32]) -> Self {
-        let mut out = Self::zeros(values.len());
+impl<E: Element> From<&[E]> for Aligned<E> {
+    fn from(values: &[E]) -> Self {
+        let mut out = Self::zeroed(values.len());
         out.copy_from_slice(values);
         out
     }
 }
 
-impl From<Vec<f32>> for Aligned {
-    fn from(values: Vec<f32>) -> Self {
+impl<E: Element> From<Vec<E>> for Aligned<E> {
+    fn from(values: Vec<E>) -> Self {
         Self::from(values.as_slice())
     }
 }
 
-impl FromIterator<f32> for Aligned {
-    fn from_iter<I: IntoIterator<Item = f32>>(values: I) -> Self {
+impl<E: Element> FromIterator<E> for Aligned<E> {
+    fn from_iter<I: IntoIterator<Item = E>>(values: I) -> Self {
         Self::from(values.into_iter().collect::<Vec<_>>())
     }
 }
 
-impl PartialEq for Aligned {
+impl<E: Element> PartialEq for Aligned<E> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl std::fmt::Debug for Aligned {
+impl<E: Element> std::fmt::Debug for Aligned<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         (**self).fmt(f)
     }
@@ -134,5 +145,8 @@ mod tests {
         }
         let values: Vec<f32> = (0..37).map(|k| k as f32).collect();
         assert_eq!(&*Aligned::from(values.clone()), &values[..]);
+        let values: Vec<f64> = (0..37).map(f64::from).collect();
+        let double: Aligned<f64> = values.iter().copied().collect();
+        assert_eq!((&*double, double.as_ptr() as usize % 64), (&values[..], 0));
     }
 }

@@ -1,6 +1,6 @@
 //! Slices walked in blocks of sixteen elements, the last one shorter: what every elementwise kernel has in common.
 
-use crate::simd::{Kernel, Simd, WIDTH};
+use crate::simd::{Kernel, Simd, Vector, WIDTH};
 
 /// An elementwise kernel, given block by block.
 pub(crate) trait Blocks {
@@ -32,7 +32,7 @@ impl<B: Blocks> Kernel for Walk<B> {
 
 /// The elements `start..start + len` (at most 16) of `x`, then zeros.
 #[inline(always)]
-pub(crate) fn load<S: Simd>(s: S, x: &[f32], start: usize, len: usize) -> S::V {
+pub(crate) fn load<S: Vector>(s: S, x: &[S::E], start: usize, len: usize) -> S::V {
     let x = &x[start..start + len];
     if len == WIDTH {
         // SAFETY: `x` has 16 elements.
@@ -46,7 +46,7 @@ pub(crate) fn load<S: Simd>(s: S, x: &[f32], start: usize, len: usize) -> S::V {
 
 /// Writes the first `len` (at most 16) lanes to the elements `start..start + len` of `x`.
 #[inline(always)]
-pub(crate) fn store<S: Simd>(s: S, x: &mut [f32], start: usize, len: usize, v: S::V) {
+pub(crate) fn store<S: Vector>(s: S, x: &mut [S::E], start: usize, len: usize, v: S::V) {
     let x = &mut x[start..start + len];
     if len == WIDTH {
         // SAFETY: `x` has 16 elements.

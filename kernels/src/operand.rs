@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use crate::element::Element;
 use crate::pattern::Pattern;
-use crate::simd::{Simd, WIDTH};
+use crate::simd::{Vector, WIDTH};
 
 /// Lanes in the widest tile: four vectors, so that the sums of a row stay in registers.
 pub const MAX_LANES: usize = 4 * WIDTH;
@@ -13,16 +14,16 @@ pub(crate) const AHEAD: usize = 256;
 
 /// A sparse matrix and the dense one that it multiplies.
 #[derive(Clone, Copy)]
-pub struct Operand<'a> {
+pub struct Operand<'a, E = f32> {
     /// Where the sparse matrix has entries.
     pub pattern: &'a Pattern,
     /// Its values, `[nnz]`.
-    pub values: &'a [f32],
+    pub values: &'a [E],
     /// The dense matrix, `[cols, lanes]`, lanes contiguous.
-    pub states: &'a [f32],
+    pub states: &'a [E],
 }
 
-impl Operand<'_> {
+impl<E> Operand<'_, E> {
     /// The door: panics unless the shapes agree.
     pub(crate) fn check(&self, rows: &Range<usize>, lanes: usize) {
         assert!(rows.start <= rows.end && rows.end <= self.pattern.rows(), "rows {rows:?} of {:?}", self.pattern);
@@ -33,19 +34,19 @@ impl Operand<'_> {
 
 /// A sparse product as a term of a sum.
 #[derive(Clone, Copy, Default)]
-pub enum Product<'a> {
+pub enum Product<'a, E = f32> {
     /// It is zero.
     #[default]
     Zero,
     /// It is to be made.
-    Of(Operand<'a>),
+    Of(Operand<'a, E>),
     /// It was made before, and stands where the sum will be written.
     Made,
 }
 
-impl<'a> Product<'a> {
+impl<'a, E> Product<'a, E> {
     /// The operand of a product that is to be made.
-    pub(crate) fn operand(&self) -> Option<&Operand<'a>> {
+    pub(crate) fn operand(&self) -> Option<&Operand<'a, E>> {
         match self {
             Self::Of(operand) => Some(operand),
             Self::Zero | Self::Made => None,
@@ -53,9 +54,9 @@ impl<'a> Product<'a> {
     }
 }
 
-impl<'a> From<Option<Operand<'a>>> for Product<'a> {
+impl<'a, E> From<Option<Operand<'a, E>>> for Product<'a, E> {
     /// Zero where there is none.
-    fn from(operand: Option<Operand<'a>>) -> Self {
+    fn from(operand: Option<Operand<'a, E>>) -> Self {
         operand.map_or(Self::Zero, Self::Of)
     }
 }
@@ -95,19 +96,19 @@ pub(crate) use with_groups;
 
 /// A kernel that computes a row in two parts: the sum with its recurrent product, which can be made for several rows at once,
 /// and what follows from it.
-pub(crate) trait Several {
+pub(crate) trait Several<E> {
     /// Stores the sums of `R` rows from `row` on where the results will stand.
     ///
     /// # Safety
     /// They are rows of the call, which has a recurrent matrix, and each but the last is a [twin](Pattern::twins) of the
     /// next in it.
-    unsafe fn sums<S: Simd, const R: usize>(&self, s: S, row: usize);
+    unsafe fn sums<S: Vector<E = E>, const R: usize>(&self, s: S, row: usize);
 
     /// Computes a row, from the sum that stands in its place if that was `made`.
     ///
     /// # Safety
     /// It is a row of the call.
-    unsafe fn row<S: Simd>(&self, s: S, row: usize, made: bool);
+    unsafe fn row<S: Vector<E = E>>(&self, s: S, row: usize, made: bool);
 }
 
 /// Computes every row of `rows`: the sums of four that are twins in `recurrent` at once, or of two where there are
@@ -116,21 +117,27 @@ pub(crate) trait Several {
 /// # Safety
 /// `rows` are those of the kernel's call, and `recurrent` its recurrent matrix.
 #[inline(always)]
-pub(crate) unsafe fn walk<S: Simd>(s: S, rows: &Range<usize>, recurrent: Option<&Operand>, kernel: &impl Several) {
+pub(crate) unsafe fn walk<S: Vector>(
+    s: S,
+    rows: &Range<usize>,
+    recurrent: Option<&Operand<S::E>>,
+    kernel: &impl Several<S::E>,
+) {
     let twins = |row: usize| row + 1 < rows.end && recurrent.is_some_and(|recurrent| recurrent.pattern.twins(row));
     let mut row = rows.start;
     while row < rows.end {
         // SAFETY: the row is of the call, and several are taken only where all are and each is a twin of the next.
         unsafe {
-            let count = if twins(row) && twins(row + 1) && twins(row + 2) {
-                kernel.sums::<S, 4>(s, row);
-                4
-            } else if S::TWINS && twins(row) {
-                kernel.sums::<S, 2>(s, row);
-                2
-            } else {
-                1
-            };
+            let mut count = 1;
+            if S::TOGETHER {
+                if twins(row) && twins(row + 1) && twins(row + 2) {
+                    kernel.sums::<S, 4>(s, row);
+                    count = 4;
+                } else if S::TWINS && twins(row) {
+                    kernel.sums::<S, 2>(s, row);
+                    count = 2;
+                }
+            }
             // one call for all, so that there is one copy of the code
             for row in row..row + count {
                 kernel.row(s, row, count > 1);
@@ -150,10 +157,10 @@ pub(crate) unsafe fn walk<S: Simd>(s: S, rows: &Range<usize>, recurrent: Option<
 /// `operand` passed its [`Operand::check`] with `lanes = 16 G`; the rows lie in its pattern, and each but the last is a
 /// [twin](Pattern::twins) of the next.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<S: Simd, const G: usize, const R: usize>(
+pub(crate) unsafe fn accumulate<S: Vector, const G: usize, const R: usize>(
     s: S,
     acc: [[S::V; G]; R],
-    operand: &Operand,
+    operand: &Operand<S::E>,
     row: usize,
 ) -> [[S::V; G]; R] {
     // SAFETY: as the caller promises.
@@ -173,10 +180,10 @@ pub(crate) unsafe fn accumulate<S: Simd, const G: usize, const R: usize>(
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-pub(crate) unsafe fn accumulate_few<S: Simd, const G: usize>(
+pub(crate) unsafe fn accumulate_few<S: Vector, const G: usize>(
     s: S,
     acc: [S::V; G],
-    operand: &Operand,
+    operand: &Operand<S::E>,
     row: usize,
 ) -> [S::V; G] {
     let full = operand.pattern.is_full();
@@ -201,11 +208,11 @@ pub(crate) unsafe fn accumulate_few<S: Simd, const G: usize>(
 /// # Safety
 /// `C` values can be read, and 16 G states of each column.
 #[inline(always)]
-unsafe fn add_columns<S: Simd, const G: usize, const C: usize>(
+unsafe fn add_columns<S: Vector, const G: usize, const C: usize>(
     s: S,
     acc: [S::V; G],
-    values: *const f32,
-    states: *const f32,
+    values: *const S::E,
+    states: *const S::E,
 ) -> [S::V; G] {
     const { assert!(C <= 3, "of four partial sums, the first two are kept") };
     let partial = match G {
@@ -215,7 +222,7 @@ unsafe fn add_columns<S: Simd, const G: usize, const C: usize>(
     };
     // entries that go to the partial sums in turn; what is left over goes to the first
     let whole = C - C % partial;
-    let mut sums = [acc, [s.splat(0.0); G]];
+    let mut sums = [acc, [s.splat(S::E::ZERO); G]];
     for k in 0..C {
         let sum = &mut sums[if k < whole { k % partial } else { 0 }];
         // SAFETY: as the caller promises.
@@ -236,10 +243,10 @@ unsafe fn add_columns<S: Simd, const G: usize, const C: usize>(
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>(
+unsafe fn accumulate_by<S: Vector, const G: usize, const R: usize, const U: usize>(
     s: S,
     acc: [[S::V; G]; R],
-    operand: &Operand,
+    operand: &Operand<S::E>,
     row: usize,
 ) -> [[S::V; G]; R] {
     let entries = operand.pattern.entries(row);
@@ -251,7 +258,7 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
             return by_vectors::<S, _, G, R, U>(s, acc, columns, values, entries.len(), operand.states.as_ptr());
         }
     }
-    let mut sums = [[[s.splat(0.0); G]; R]; U];
+    let mut sums = [[[s.splat(S::E::ZERO); G]; R]; U];
     sums[0] = acc;
     let mut entry = entries.start;
     // SAFETY: the entries lie in the pattern, so indices and values can be read; an index is below `cols`, so its row
@@ -260,7 +267,7 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
         if operand.pattern.streams() {
             while entry + WIDTH <= entries.end {
                 s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + AHEAD).cast());
-                s.prefetch(operand.values.as_ptr().wrapping_add(entry + AHEAD));
+                s.prefetch(operand.values.as_ptr().wrapping_add(entry + AHEAD).cast());
                 for _ in 0..WIDTH / U {
                     for (u, sums) in sums.iter_mut().enumerate() {
                         *sums = add_entry(s, *sums, operand, entry + u, entries.len());
@@ -296,10 +303,10 @@ unsafe fn accumulate_by<S: Simd, const G: usize, const R: usize, const U: usize>
 /// # Safety
 /// As [`accumulate`]; `entry` is of the first row, and `len` the number of its entries.
 #[inline(always)]
-unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
+unsafe fn add_entry<S: Vector, const G: usize, const R: usize>(
     s: S,
     sums: [[S::V; G]; R],
-    operand: &Operand,
+    operand: &Operand<S::E>,
     entry: usize,
     len: usize,
 ) -> [[S::V; G]; R] {
@@ -315,16 +322,16 @@ unsafe fn add_entry<S: Simd, const G: usize, const R: usize>(
 /// # Safety
 /// 16 G states can be read, and each of the values.
 #[inline(always)]
-pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
+pub(crate) unsafe fn add_column<S: Vector, const G: usize, const R: usize>(
     s: S,
     sums: [[S::V; G]; R],
-    states: *const f32,
-    values: *const f32,
+    states: *const S::E,
+    values: *const S::E,
     len: usize,
 ) -> [[S::V; G]; R] {
     // SAFETY: as the caller promises.
     unsafe {
-        let mut weights = [s.splat(0.0); R];
+        let mut weights = [s.splat(S::E::ZERO); R];
         for (r, weight) in weights.iter_mut().enumerate() {
             *weight = s.splat(*values.add(r * len));
         }
@@ -337,10 +344,10 @@ pub(crate) unsafe fn add_column<S: Simd, const G: usize, const R: usize>(
 /// # Safety
 /// 16 G states can be read.
 #[inline(always)]
-pub(crate) unsafe fn add_states<S: Simd, const G: usize, const R: usize>(
+pub(crate) unsafe fn add_states<S: Vector, const G: usize, const R: usize>(
     s: S,
     mut sums: [[S::V; G]; R],
-    states: *const f32,
+    states: *const S::E,
     weights: [S::V; R],
 ) -> [[S::V; G]; R] {
     // SAFETY: as the caller promises.
@@ -362,19 +369,19 @@ pub(crate) unsafe fn add_states<S: Simd, const G: usize, const R: usize>(
 /// # Safety
 /// `len` columns can be read, and R times as many values; of each column 16 G states.
 #[inline(always)]
-pub(crate) unsafe fn by_vectors<S: Simd, C: Copy + Into<u32>, const G: usize, const R: usize, const U: usize>(
+pub(crate) unsafe fn by_vectors<S: Vector, C: Copy + Into<u32>, const G: usize, const R: usize, const U: usize>(
     s: S,
     acc: [[S::V; G]; R],
     columns: *const C,
-    values: *const f32,
+    values: *const S::E,
     len: usize,
-    states: *const f32,
+    states: *const S::E,
 ) -> [[S::V; G]; R] {
     let mut total = acc;
     let whole = len - len % U;
     for g in 0..G {
         for u in 0..U {
-            let mut sums = [[s.splat(0.0)]; R];
+            let mut sums = [[s.splat(S::E::ZERO)]; R];
             if u == 0 {
                 for (sum, acc) in sums.iter_mut().zip(&acc) {
                     *sum = [acc[g]];

@@ -1,9 +1,11 @@
 //! Sums over slices, and the small elementwise kernels beside them.
 
 use crate::blocks::{Blocks, Walk, load, store};
+use crate::element::{Element, LaneKernel};
 use crate::isa::Isa;
 use crate::operand::check_lanes;
-use crate::simd::{Kernel, Simd, WIDTH};
+use crate::rule::Rule;
+use crate::simd::{Kernel, Simd, Vector, WIDTH};
 
 struct SumSquares<'a>(&'a [f32]);
 
@@ -121,19 +123,17 @@ pub fn rectify(isa: Isa, x: &mut [f32]) {
     isa.run(Walk { len: x.len(), blocks: Rectify(x) });
 }
 
-struct RowSums<'a> {
+struct RowSums<'a, E> {
     lanes: usize,
-    x: &'a [f32],
-    out: &'a mut [f32],
+    x: &'a [E],
+    out: &'a mut [E],
 }
 
-impl Kernel for RowSums<'_> {
-    type Output = ();
-
+impl<E: Element> LaneKernel<E> for RowSums<'_, E> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Vector<E = E>>(self, s: S) {
         for (row, out) in self.x.chunks_exact(self.lanes).zip(self.out) {
-            let mut sum = s.splat(0.0);
+            let mut sum = s.splat(E::ZERO);
             for block in 0..row.len() / WIDTH {
                 sum = s.add(sum, load(s, row, block * WIDTH, WIDTH));
             }
@@ -148,54 +148,73 @@ impl Kernel for RowSums<'_> {
 ///
 /// # Panics
 /// If `lanes` is 0 or no multiple of 16, or `x` has not `lanes` elements for each of `out`.
-pub fn row_sums(isa: Isa, lanes: usize, x: &[f32], out: &mut [f32]) {
+pub fn row_sums<E: Element>(isa: Isa, lanes: usize, x: &[E], out: &mut [E]) {
     assert!(lanes > 0 && lanes.is_multiple_of(WIDTH), "lanes in multiples of {WIDTH}, not {lanes}");
     assert_eq!(Some(x.len()), lanes.checked_mul(out.len()), "a row of lanes for each sum");
-    isa.run(RowSums { lanes, x, out });
+    E::run(isa, RowSums { lanes, x, out });
 }
 
-struct LaneSquares<'a> {
+struct Rates<'a, E, R> {
+    rule: &'a R,
+    states: &'a mut [E],
+}
+
+impl<E: Element, R: Rule<E>> LaneKernel<E> for Rates<'_, E, R> {
+    #[inline(always)]
+    fn run<S: Vector<E = E>>(self, s: S) {
+        for start in (0..self.states.len()).step_by(WIDTH) {
+            let len = WIDTH.min(self.states.len() - start);
+            let [rate] = self.rule.rate(s, [load(s, self.states, start, len)]);
+            store(s, self.states, start, len, rate);
+        }
+    }
+}
+
+/// Turns states into rates.
+pub(crate) fn rates<E: Element, R: Rule<E>>(isa: Isa, rule: &R, states: &mut [E]) {
+    E::run(isa, Rates { rule, states });
+}
+
+struct LaneSquares<'a, E, R> {
+    rule: &'a R,
     lanes: usize,
-    rectified: bool,
-    x: &'a [f32],
+    states: &'a [E],
     out: &'a mut [f64],
 }
 
-impl Kernel for LaneSquares<'_> {
-    type Output = ();
-
+impl<E: Element, R: Rule<E>> LaneKernel<E> for LaneSquares<'_, E, R> {
     /// Plain code, as in [`SumSquares`], one group of sixteen lanes after the other, whose sums stay in registers.
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        // -∞ leaves every number as it is
-        let least = s.splat(if self.rectified { 0.0 } else { f32::NEG_INFINITY });
+    fn run<S: Vector<E = E>>(self, s: S) {
         for (group, out) in self.out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
-            for row in self.x.chunks_exact(self.lanes) {
-                let mut rates = [0.0; WIDTH];
-                store(s, &mut rates, 0, WIDTH, s.max(load(s, row, group * WIDTH, WIDTH), least));
+            for row in self.states.chunks_exact(self.lanes) {
+                let mut rates = [E::ZERO; WIDTH];
+                let [rate] = self.rule.rate(s, [load(s, row, group * WIDTH, WIDTH)]);
+                store(s, &mut rates, 0, WIDTH, rate);
                 for (sum, rate) in out.iter_mut().zip(rates) {
-                    *sum += f64::from(rate) * f64::from(rate);
+                    *sum += rate.to_f64() * rate.to_f64();
                 }
             }
         }
     }
 }
 
-/// out_k ← out_k + Σ_i ρ(x_ik)² in f64, over the rows i of lane k: `x` is `[rows, lanes]`, `out` is `[lanes]`, and ρ(x) is
-/// max(x, 0) where `rectified`, else x. The same bits on every instruction set.
-///
-/// # Panics
-/// If `lanes` is not 16, 32, 48 or 64, `x` not of whole rows, or `out` not one sum a lane.
-pub fn lane_squares(isa: Isa, lanes: usize, rectified: bool, x: &[f32], out: &mut [f64]) {
+/// See [`CellKernels::lane_squares`](crate::CellKernels::lane_squares).
+pub(crate) fn lane_squares<E: Element, R: Rule<E>>(isa: Isa, rule: &R, lanes: usize, states: &[E], out: &mut [f64]) {
     check_lanes(lanes);
-    assert!(x.len().is_multiple_of(lanes), "whole rows of lanes");
+    assert!(states.len().is_multiple_of(lanes), "whole rows of lanes");
     assert_eq!(out.len(), lanes, "a sum for each lane");
-    isa.run(LaneSquares { lanes, rectified, x, out });
+    E::run(isa, LaneSquares { rule, lanes, states, out });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Activation, Elman};
+
+    fn lane_squares(isa: Isa, lanes: usize, rectified: bool, x: &[f32], out: &mut [f64]) {
+        Elman { activation: Activation::Identity, rectified }.single().lane_squares(isa, lanes, x, out);
+    }
 
     const SIZES: [usize; 7] = [0, 1, 15, 16, 17, 31, 100];
 
@@ -301,6 +320,22 @@ mod tests {
                 assert_eq!((&x[..n], x[n]), (&want[..], -1.0));
                 let mut x = vec![f32::NAN; n];
                 rectify(isa, &mut x);
+                assert!(x.iter().all(|x| x.is_nan()), "NaN is hidden on {isa}");
+            }
+        }
+    }
+
+    #[test]
+    fn rates_follow_from_states() {
+        for isa in Isa::available() {
+            for n in SIZES {
+                let mut x = numbers(n);
+                let want: Vec<f32> = x.iter().map(|x| x.max(0.0)).collect();
+                let elman = Elman { activation: Activation::Tanh, rectified: true };
+                elman.single().rates(isa, &mut x);
+                assert_eq!(x, want);
+                let mut x = vec![f64::NAN; n];
+                elman.double().rates(isa, &mut x);
                 assert!(x.iter().all(|x| x.is_nan()), "NaN is hidden on {isa}");
             }
         }

@@ -1,4 +1,4 @@
-//! `a = phi(W r + U x + b)`, `r' = max(a, 0)` with one lane: one time step of a range of neurons, where r is a vector.
+//! `z = W r + U x + b` with one lane, and from it the new states: one time step of a range of neurons, where r is a vector.
 //!
 //! With one lane there is nothing to vectorise over but the entries of a row: their states are gathered. Sixteen rows
 //! are summed side by side, then folded together into one vector of z, so that short rows cost no fold of their own.
@@ -7,12 +7,13 @@
 use std::array;
 use std::ops::Range;
 
-use crate::activation::{Activation, Phi, with_phi};
 use crate::blocks::{load, store};
 use crate::compressed::{BLOCK, Compressed};
 use crate::events::{EventProduct, add_events};
+use crate::forward::check_constants;
 use crate::isa::Isa;
 use crate::pattern::Pattern;
+use crate::rule::{Given, MOST_CONSTANTS, Rule};
 use crate::simd::{Kernel, Simd, WIDTH};
 use crate::tiled::SlicedProduct;
 
@@ -49,7 +50,12 @@ pub enum Recurrent<'a> {
     Events(EventProduct<'a>),
 }
 
-/// What one call of [`forward_vector`] computes.
+/// What one call of [`OneLaneKernels::forward_vector`](crate::OneLaneKernels::forward_vector) computes.
+///
+/// `s[i]` becomes what the [`Rule`] makes of `z = Σ_j W[i,j] r[j] + Σ_k U[i,k] x[k] + b[i]`, for i in `rows`. A row's result
+/// depends on nothing but the row and on how W is given: any cut into ranges gives the same bits. [`Recurrent::Full`],
+/// [`Recurrent::Slices`] and [`Recurrent::Events`] add in different orders and so agree to rounding, for finite values: the
+/// last multiplies no inactive state, the others do, and 0 · ∞ is NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct ForwardVector<'a> {
     /// The rows to compute.
@@ -60,8 +66,30 @@ pub struct ForwardVector<'a> {
     pub input: Option<RowProduct<'a>>,
     /// b, one for each row of the whole matrix.
     pub bias: &'a [f32],
-    /// phi.
-    pub activation: Activation,
+    /// The constants of the rule, each one for each row of the whole matrix; those that it has not are not read.
+    pub constants: [&'a [f32]; MOST_CONSTANTS],
+    /// The states before, `[rows.len()]`, for a rule that reads them; `None` where they are 0.
+    pub before: Option<&'a [f32]>,
+    /// Noise, `[rows.len()]`; `None` where there is none.
+    pub noise: Option<&'a [f32]>,
+}
+
+impl<'a> ForwardVector<'a> {
+    /// Of such rows, with a product and biases and nothing else: for the caller to fill in the rest.
+    pub fn new(rows: &'a Range<usize>, recurrent: Recurrent<'a>, bias: &'a [f32]) -> Self {
+        Self { rows, recurrent, input: None, bias, constants: [&[]; MOST_CONSTANTS], before: None, noise: None }
+    }
+}
+
+/// What a step of one lane writes.
+pub struct NewVectors<'a> {
+    /// Where z of events is summed: an element for each row or more (it may be empty otherwise). Threads keep theirs
+    /// [apart](crate::SUMS_APART).
+    pub sums: &'a mut [f32],
+    /// The states, `[rows.len()]`.
+    pub states: &'a mut [f32],
+    /// The rates, `[rows.len()]`, where they are wanted.
+    pub rates: Option<&'a mut [f32]>,
 }
 
 /// Entries of a row of a [`Pattern`] below which they are added one by one: filling a vector would cost more. Such are
@@ -84,26 +112,8 @@ impl RowProduct<'_> {
     }
 }
 
-/// `a[i] = phi(Σ_j W[i,j] r[j] + Σ_k U[i,k] x[k] + b[i])` for i in `rows`, and, where asked for,
-/// `rates[i] = max(a[i], 0)` (NaN stays NaN).
-///
-/// `activations` and `rates` are `[rows.len()]`. A row's result depends on nothing but the row and on how W is given:
-/// any cut into ranges gives the same bits. [`Recurrent::Full`], [`Recurrent::Slices`] and [`Recurrent::Events`] add in
-/// different orders and so agree to rounding, for finite values: the last multiplies no inactive state, the others do,
-/// and 0 · ∞ is NaN.
-///
-/// z of events is summed in `sums`, which has an element for each row or more (and may be empty otherwise). Threads keep
-/// theirs [apart](crate::SUMS_APART).
-///
-/// # Panics
-/// If a shape does not fit, `rows` are not whole blocks of slices, or an event is from no column.
-pub fn forward_vector(
-    isa: Isa,
-    call: &ForwardVector,
-    sums: &mut [f32],
-    activations: &mut [f32],
-    rates: Option<&mut [f32]>,
-) {
+/// See [`ForwardVector`].
+pub(crate) fn forward_vector<R: Rule<f32>>(isa: Isa, rule: &R, call: &ForwardVector, out: NewVectors) {
     let rows = call.rows;
     match &call.recurrent {
         Recurrent::Zero => {}
@@ -111,26 +121,29 @@ pub fn forward_vector(
         Recurrent::Slices(product) => product.check(rows),
         Recurrent::Events(product) => {
             assert_eq!(product.columns.rows(), rows, "the rows of the columns");
-            assert!(sums.len() >= rows.len(), "room for the sum of each row");
+            assert!(out.sums.len() >= rows.len(), "room for the sum of each row");
         }
     }
     if let Some(input) = &call.input {
         input.check(rows);
     }
     assert!(rows.start <= rows.end && rows.end <= call.bias.len(), "one bias a row");
-    assert_eq!(activations.len(), rows.len(), "one activation a row");
-    assert!(rates.as_ref().is_none_or(|rates| rates.len() == rows.len()), "one rate a row");
-    isa.run(Forward { call, sums, activations, rates });
+    check_constants(&call.constants[..R::CONSTANTS], rows);
+    for (given, what) in [(call.before, "state before"), (call.noise, "number of noise")] {
+        assert!(given.is_none_or(|given| given.len() == rows.len()), "one {what} a row");
+    }
+    assert_eq!(out.states.len(), rows.len(), "one state a row");
+    assert!(out.rates.as_ref().is_none_or(|rates| rates.len() == rows.len()), "one rate a row");
+    isa.run(Forward { rule, call, out });
 }
 
-struct Forward<'a, 'b> {
+struct Forward<'a, 'b, R> {
+    rule: &'a R,
     call: &'a ForwardVector<'a>,
-    sums: &'b mut [f32],
-    activations: &'b mut [f32],
-    rates: Option<&'b mut [f32]>,
+    out: NewVectors<'b>,
 }
 
-impl Kernel for Forward<'_, '_> {
+impl<R: Rule<f32>> Kernel for Forward<'_, '_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -151,40 +164,53 @@ impl Kernel for Forward<'_, '_> {
                 z = s.add(z, unsafe { sixteen_rows(s, product, rows) });
             }
             match &call.recurrent {
-                Recurrent::Events(_) => store(s, self.sums, first, count, z),
-                Recurrent::Slices(_) => store(s, self.activations, first, count, z),
+                Recurrent::Events(_) => store(s, self.out.sums, first, count, z),
+                Recurrent::Slices(_) => store(s, self.out.states, first, count, z),
                 Recurrent::Zero | Recurrent::Full(_) => self.finish(s, first, count, z),
             }
         }
         let in_sums = match &call.recurrent {
             Recurrent::Events(product) => {
                 // SAFETY: `forward_vector` made sure that there is a sum for each row of the columns.
-                unsafe { add_events(s, product, self.sums) };
+                unsafe { add_events(s, product, self.out.sums) };
                 true
             }
             Recurrent::Slices(product) => {
-                // SAFETY: `forward_vector` checked the product, and there is an activation for each of the rows.
-                unsafe { product.add(s, call.rows, self.activations.as_mut_ptr()) };
+                // SAFETY: `forward_vector` checked the product, and there is a state for each of the rows.
+                unsafe { product.add(s, call.rows, self.out.states.as_mut_ptr()) };
                 false
             }
             Recurrent::Zero | Recurrent::Full(_) => return,
         };
         for first in (0..len).step_by(WIDTH) {
             let count = WIDTH.min(len - first);
-            let z = load(s, if in_sums { self.sums } else { self.activations }, first, count);
+            let z = load(s, if in_sums { self.out.sums } else { self.out.states }, first, count);
             self.finish(s, first, count, z);
         }
     }
 }
 
-impl Forward<'_, '_> {
-    /// From z to activations and rates, for up to sixteen rows.
+impl<R: Rule<f32>> Forward<'_, '_, R> {
+    /// From z to states and rates, for up to sixteen rows.
     #[inline(always)]
     fn finish<S: Simd>(&mut self, s: S, first: usize, count: usize, z: S::V) {
-        let a = with_phi!(self.call.activation, P => P::apply(s, z));
-        store(s, self.activations, first, count, a);
-        if let Some(rates) = &mut self.rates {
-            store(s, rates, first, count, s.max(a, s.splat(0.0)));
+        let (call, start) = (self.call, self.call.rows.start + first);
+        let zero = s.splat(0.0);
+        let state = match call.before {
+            Some(before) if R::READS_STATE => load(s, before, first, count),
+            _ => zero,
+        };
+        let noise = call.noise.map_or(zero, |noise| load(s, noise, first, count));
+        let mut constants = [zero; MOST_CONSTANTS];
+        for (constant, given) in constants.iter_mut().zip(&call.constants).take(R::CONSTANTS) {
+            *constant = load(s, given, start, count);
+        }
+        let stepped = self.rule.forward(s, Given { z: [z], state: [state], noise: [noise], constants });
+        let [state] = stepped.state;
+        store(s, self.out.states, first, count, state);
+        if let Some(rates) = &mut self.out.rates {
+            let [rate] = self.rule.rate(s, [state]);
+            store(s, rates, first, count, rate);
         }
     }
 }

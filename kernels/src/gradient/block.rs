@@ -5,7 +5,7 @@
 
 use super::Outer;
 use crate::operand::MAX_LANES;
-use crate::simd::{Kernel, Simd, WIDTH};
+use crate::simd::{Kernel, Lanes, Simd, WIDTH};
 
 /// Rows from which on turning the states over pays, where there are registers for several.
 pub(crate) const LEAST_ROWS: usize = 32;
@@ -114,7 +114,7 @@ unsafe fn turn<S: Simd, C: Copy + Into<u32>, const G: usize, const T: usize>(
 }
 
 /// The sums of several rows in a few vectors of columns.
-type Sums<S, const N: usize> = [[<S as Simd>::V; VECTORS]; N];
+type Sums<S, const N: usize> = [[<S as Lanes>::V; VECTORS]; N];
 
 /// The entries of the rows from `k` to `k + N` in `columns` columns.
 ///

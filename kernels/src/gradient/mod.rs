@@ -12,6 +12,7 @@ pub(crate) use eights::{Segment, add_segments};
 pub(crate) use row::{Deltas, add_row};
 use short::{MOST_COLUMNS, add_short};
 
+use crate::element::Element;
 use crate::isa::Isa;
 use crate::operand::{AHEAD, check_lanes};
 use crate::pattern::Pattern;
@@ -19,11 +20,11 @@ use crate::simd::{Kernel, Simd, WIDTH};
 
 /// What one time step adds to the gradient.
 #[derive(Clone, Copy)]
-pub struct Outer<'a> {
+pub struct Outer<'a, E = f32> {
     /// δ, the derivative by the sum of each row, `[rows, lanes]` of the whole matrix.
-    pub delta: &'a [f32],
+    pub delta: &'a [E],
     /// What the matrix multiplied, `[cols, lanes]`.
-    pub states: &'a [f32],
+    pub states: &'a [E],
 }
 
 /// Vectors of δ that one pass over the entries keeps in registers, beside sixteen sums.
@@ -55,7 +56,14 @@ pub(crate) fn near(cols: usize, lanes: usize) -> usize {
 ///
 /// # Panics
 /// If a shape does not fit.
-pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, steps: &[Outer], gradient: &mut [f32]) {
+pub fn gradient<E: Element>(
+    isa: Isa,
+    rows: &Range<usize>,
+    lanes: usize,
+    pattern: &Pattern,
+    steps: &[Outer<E>],
+    gradient: &mut [E],
+) {
     check_lanes(lanes);
     assert!(rows.start <= rows.end && rows.end <= pattern.rows(), "rows {rows:?} of {pattern:?}");
     assert_eq!(gradient.len(), pattern.entries_of(rows).len(), "one gradient an entry of the rows");
@@ -63,9 +71,39 @@ pub fn gradient(isa: Isa, rows: &Range<usize>, lanes: usize, pattern: &Pattern, 
         assert_eq!(Some(step.delta.len()), pattern.rows().checked_mul(lanes), "delta is [rows, lanes]");
         assert_eq!(Some(step.states.len()), pattern.cols().checked_mul(lanes), "states are [cols, lanes]");
     }
+    E::add_gradient(isa, Entries { rows, lanes, pattern, steps, gradient });
+}
+
+/// A call of [`gradient`] that was checked: only that makes one.
+pub struct Entries<'a, E> {
+    rows: &'a Range<usize>,
+    lanes: usize,
+    pattern: &'a Pattern,
+    steps: &'a [Outer<'a, E>],
+    gradient: &'a mut [E],
+}
+
+/// In passes of several steps, with the instructions of `isa`.
+pub(crate) fn add_passes(isa: Isa, entries: Entries<f32>) {
+    let Entries { rows, lanes, pattern, steps, gradient } = entries;
     let rows = Rows { isa, rows, pattern, gradient: gradient.as_mut_ptr() };
     for steps in steps.chunks(steps_per_pass(pattern.cols(), lanes)) {
         pass(lanes, steps, &rows);
+    }
+}
+
+/// Entry by entry, in plain code.
+pub(crate) fn add_plainly(entries: Entries<f64>) {
+    let Entries { rows, lanes, pattern, steps, gradient } = entries;
+    let mut gradient = gradient.iter_mut();
+    for row in rows.clone() {
+        for (&col, sum) in pattern.row(row).iter().zip(&mut gradient) {
+            for step in steps {
+                let (delta, states) =
+                    (&step.delta[row * lanes..][..lanes], &step.states[col as usize * lanes..][..lanes]);
+                *sum += delta.iter().zip(states).map(|(delta, state)| delta * state).sum::<f64>();
+            }
+        }
     }
 }
 

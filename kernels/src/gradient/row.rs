@@ -1,9 +1,9 @@
 //! The gradient of neighbouring entries of one row.
 
-use crate::simd::{Simd, WIDTH};
+use crate::simd::{Lanes, Simd, WIDTH};
 
 /// The δ of one row: for each time step of a pass a vector for each sixteen lanes.
-pub(crate) type Deltas<S, const G: usize, const T: usize> = [[<S as Simd>::V; G]; T];
+pub(crate) type Deltas<S, const G: usize, const T: usize> = [[<S as Lanes>::V; G]; T];
 
 /// `out[k] += Σ_t Σ_lane δ_t[lane] r_t[columns[k], lane]` for the first `len` columns.
 ///

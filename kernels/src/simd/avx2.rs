@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 use core::hint::black_box;
 
-use super::{Halves, Kernel, Simd};
+use super::{Halves, Kernel, Lanes, Sealed, Simd, Vector, single_functions};
 
 /// Proof that AVX2 and FMA are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,11 +59,99 @@ macro_rules! ops {
     )*};
 }
 
-impl Simd for Avx2 {
+impl Sealed for Avx2 {}
+
+impl Lanes for Avx2 {
+    type E = f32;
     type V = [__m256; 2];
     type Mask = [__m256; 2];
-    type Halves = Self;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: the token proves that the features are present.
+        [unsafe { _mm256_set1_ps(x) }; 2]
+    }
+
+    ops! {
+        add(a, b) = _mm256_add_ps(a, b);
+        sub(a, b) = _mm256_sub_ps(a, b);
+        mul(a, b) = _mm256_mul_ps(a, b);
+        div(a, b) = _mm256_div_ps(a, b);
+        sqrt(a) = _mm256_sqrt_ps(a);
+        mul_add(a, b, c) = _mm256_fmadd_ps(a, b, c);
+        neg_mul_add(a, b, c) = _mm256_fnmadd_ps(a, b, c);
+        // maxps and minps give the second operand when either is NaN
+        max(a, b) = _mm256_max_ps(b, a);
+        min(a, b) = _mm256_min_ps(b, a);
+        neg_abs(a) = _mm256_or_ps(_mm256_set1_ps(-0.0), a);
+        copy_sign(a, b) = _mm256_or_ps(
+            _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
+            _mm256_and_ps(_mm256_set1_ps(-0.0), b),
+        );
+    }
+
+    #[inline(always)]
+    fn gt(self, a: Self::V, b: Self::V) -> Self::Mask {
+        // SAFETY: the token proves that the features are present.
+        unsafe { [_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V {
+        // SAFETY: the token proves that the features are present.
+        unsafe { [_mm256_blendv_ps(no[0], yes[0], mask[0]), _mm256_blendv_ps(no[1], yes[1], mask[1])] }
+    }
+
+    single_functions!();
+}
+
+impl Vector for Avx2 {
     const TWINS: bool = false;
+
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> Self::V {
+        // SAFETY: the caller promises 16 readable elements.
+        unsafe { [_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Self::V) {
+        // SAFETY: the caller promises 16 writable elements.
+        unsafe {
+            _mm256_storeu_ps(p, v[0]);
+            _mm256_storeu_ps(p.add(8), v[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, len: usize) -> Self::V {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` readable elements, and `len` is at most 16.
+        unsafe {
+            core::ptr::copy_nonoverlapping(p, whole.as_mut_ptr(), len);
+            self.load(whole.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: Self::V, len: usize) {
+        let mut whole = [0.0f32; 16];
+        // SAFETY: the caller promises `len` writable elements, and `len` is at most 16.
+        unsafe {
+            self.store(whole.as_mut_ptr(), v);
+            core::ptr::copy_nonoverlapping(whole.as_ptr(), p, len);
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: Self::V) -> f32 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { sum8(_mm256_add_ps(a[0], a[1])) }
+    }
+}
+
+impl Simd for Avx2 {
+    type Halves = Self;
 
     #[inline(always)]
     fn halves(self) -> Self {
@@ -74,11 +162,7 @@ impl Simd for Avx2 {
     fn apart<K: Kernel>(self, kernel: K) -> K::Output {
         self.frame(kernel)
     }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: the token proves that the features are present.
-        [unsafe { _mm256_set1_ps(x) }; 2]
-    }
+
     #[inline(always)]
     unsafe fn splat_four(self, p: *const f32) -> [Self::V; 4] {
         // SAFETY: the caller promises four readable elements.
@@ -93,37 +177,7 @@ impl Simd for Avx2 {
             ]
         }
     }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller promises 16 readable elements.
-        unsafe { [_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))] }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller promises 16 writable elements.
-        unsafe {
-            _mm256_storeu_ps(p, v[0]);
-            _mm256_storeu_ps(p.add(8), v[1]);
-        }
-    }
-    #[inline(always)]
-    unsafe fn load_first(self, p: *const f32, len: usize) -> Self::V {
-        let mut whole = [0.0f32; 16];
-        // SAFETY: the caller promises `len` readable elements, and `len` is at most 16.
-        unsafe {
-            core::ptr::copy_nonoverlapping(p, whole.as_mut_ptr(), len);
-            self.load(whole.as_ptr())
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_first(self, p: *mut f32, v: Self::V, len: usize) {
-        let mut whole = [0.0f32; 16];
-        // SAFETY: the caller promises `len` writable elements, and `len` is at most 16.
-        unsafe {
-            self.store(whole.as_mut_ptr(), v);
-            core::ptr::copy_nonoverlapping(whole.as_ptr(), p, len);
-        }
-    }
+
     #[inline(always)]
     unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> Self::V {
         let mut whole = [0u32; 16];
@@ -145,6 +199,7 @@ impl Simd for Avx2 {
             ]
         }
     }
+
     #[inline(always)]
     unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> Self::V {
         let mut whole = [0.0f32; 16];
@@ -158,21 +213,6 @@ impl Simd for Avx2 {
     }
 
     ops! {
-        add(a, b) = _mm256_add_ps(a, b);
-        sub(a, b) = _mm256_sub_ps(a, b);
-        mul(a, b) = _mm256_mul_ps(a, b);
-        div(a, b) = _mm256_div_ps(a, b);
-        sqrt(a) = _mm256_sqrt_ps(a);
-        mul_add(a, b, c) = _mm256_fmadd_ps(a, b, c);
-        neg_mul_add(a, b, c) = _mm256_fnmadd_ps(a, b, c);
-        // maxps and minps give the second operand when either is NaN
-        max(a, b) = _mm256_max_ps(b, a);
-        min(a, b) = _mm256_min_ps(b, a);
-        neg_abs(a) = _mm256_or_ps(_mm256_set1_ps(-0.0), a);
-        copy_sign(a, b) = _mm256_or_ps(
-            _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
-            _mm256_and_ps(_mm256_set1_ps(-0.0), b),
-        );
         exp2_of_sum(sum) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(sum)));
     }
 
@@ -188,21 +228,13 @@ impl Simd for Avx2 {
             [_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)]
         }
     }
-    #[inline(always)]
-    fn gt(self, a: Self::V, b: Self::V) -> Self::Mask {
-        // SAFETY: the token proves that the features are present.
-        unsafe { [_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])] }
-    }
-    #[inline(always)]
-    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V {
-        // SAFETY: the token proves that the features are present.
-        unsafe { [_mm256_blendv_ps(no[0], yes[0], mask[0]), _mm256_blendv_ps(no[1], yes[1], mask[1])] }
-    }
+
     #[inline(always)]
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
+
     #[inline(always)]
     fn nonzero(self, a: Self::V) -> u16 {
         // SAFETY: the token proves that the features are present.
@@ -213,11 +245,7 @@ impl Simd for Avx2 {
             (low | high << 8) as u16
         }
     }
-    #[inline(always)]
-    fn sum(self, a: Self::V) -> f32 {
-        // SAFETY: the token proves that the features are present.
-        unsafe { sum8(_mm256_add_ps(a[0], a[1])) }
-    }
+
     #[inline(always)]
     fn sums(self, a: [Self::V; 16]) -> Self::V {
         /// The sums of eight half vectors over the two quads of each, added.

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use core::hint::black_box;
 
 use super::avx2::Avx2;
-use super::{Kernel, Simd, four_short};
+use super::{Kernel, Lanes, Sealed, Simd, Vector, four_short, single_functions};
 
 /// Proof that AVX-512 F, VL, DQ and BW, with AVX2 and FMA, are present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,11 +90,91 @@ macro_rules! ops {
     )*};
 }
 
-impl Simd for Avx512 {
+impl Sealed for Avx512 {}
+
+impl Lanes for Avx512 {
+    type E = f32;
     type V = __m512;
     type Mask = __mmask16;
-    type Halves = Avx2;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    ops! {
+        add(a, b) = _mm512_add_ps(a, b);
+        sub(a, b) = _mm512_sub_ps(a, b);
+        mul(a, b) = _mm512_mul_ps(a, b);
+        div(a, b) = _mm512_div_ps(a, b);
+        sqrt(a) = _mm512_sqrt_ps(a);
+        mul_add(a, b, c) = _mm512_fmadd_ps(a, b, c);
+        neg_mul_add(a, b, c) = _mm512_fnmadd_ps(a, b, c);
+        // maxps and minps give the second operand when either is NaN
+        max(a, b) = _mm512_max_ps(b, a);
+        min(a, b) = _mm512_min_ps(b, a);
+        neg_abs(a) = _mm512_or_ps(_mm512_set1_ps(-0.0), a);
+        copy_sign(a, b) = _mm512_or_ps(
+            _mm512_andnot_ps(_mm512_set1_ps(-0.0), a),
+            _mm512_and_ps(_mm512_set1_ps(-0.0), b),
+        );
+    }
+
+    #[inline(always)]
+    fn gt(self, a: __m512, b: __m512) -> __mmask16 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: the token proves that the features are present.
+        unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+
+    single_functions!();
+}
+
+impl Vector for Avx512 {
     const TWINS: bool = true;
+
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> __m512 {
+        // SAFETY: the caller promises 16 readable elements.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m512) {
+        // SAFETY: the caller promises 16 writable elements.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, len: usize) -> __m512 {
+        // SAFETY: the caller promises `len` readable elements; masked-off ones are not touched.
+        unsafe { _mm512_maskz_loadu_ps(first(len), p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: __m512, len: usize) {
+        // SAFETY: the caller promises `len` writable elements; masked-off ones are not touched.
+        unsafe { _mm512_mask_storeu_ps(p, first(len), v) }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        // SAFETY: the token proves that the features are present.
+        unsafe {
+            let a = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
+            super::avx2::sum8(a)
+        }
+    }
+}
+
+impl Simd for Avx512 {
+    type Halves = Avx2;
 
     #[inline(always)]
     fn halves(self) -> Avx2 {
@@ -106,11 +186,7 @@ impl Simd for Avx512 {
     fn apart<K: Kernel>(self, kernel: K) -> K::Output {
         self.frame(kernel)
     }
-    #[inline(always)]
-    fn splat(self, x: f32) -> __m512 {
-        // SAFETY: the token proves that the features are present.
-        unsafe { _mm512_set1_ps(x) }
-    }
+
     #[inline(always)]
     unsafe fn splat_four(self, p: *const f32) -> [__m512; 4] {
         // SAFETY: the caller promises four readable elements.
@@ -124,26 +200,7 @@ impl Simd for Avx512 {
             ]
         }
     }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> __m512 {
-        // SAFETY: the caller promises 16 readable elements.
-        unsafe { _mm512_loadu_ps(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m512) {
-        // SAFETY: the caller promises 16 writable elements.
-        unsafe { _mm512_storeu_ps(p, v) }
-    }
-    #[inline(always)]
-    unsafe fn load_first(self, p: *const f32, len: usize) -> __m512 {
-        // SAFETY: the caller promises `len` readable elements; masked-off ones are not touched.
-        unsafe { _mm512_maskz_loadu_ps(first(len), p) }
-    }
-    #[inline(always)]
-    unsafe fn store_first(self, p: *mut f32, v: __m512, len: usize) {
-        // SAFETY: the caller promises `len` writable elements; masked-off ones are not touched.
-        unsafe { _mm512_mask_storeu_ps(p, first(len), v) }
-    }
+
     #[inline(always)]
     unsafe fn gather(self, base: *const f32, index: *const u32, len: usize) -> __m512 {
         // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
@@ -157,6 +214,7 @@ impl Simd for Avx512 {
             _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask, index, base)
         }
     }
+
     #[inline(always)]
     unsafe fn gather_short(self, base: *const f32, index: *const u16, len: usize) -> __m512 {
         // SAFETY: the caller promises `len` readable indices and a readable element at each; masked-off ones are
@@ -183,21 +241,6 @@ impl Simd for Avx512 {
     }
 
     ops! {
-        add(a, b) = _mm512_add_ps(a, b);
-        sub(a, b) = _mm512_sub_ps(a, b);
-        mul(a, b) = _mm512_mul_ps(a, b);
-        div(a, b) = _mm512_div_ps(a, b);
-        sqrt(a) = _mm512_sqrt_ps(a);
-        mul_add(a, b, c) = _mm512_fmadd_ps(a, b, c);
-        neg_mul_add(a, b, c) = _mm512_fnmadd_ps(a, b, c);
-        // maxps and minps give the second operand when either is NaN
-        max(a, b) = _mm512_max_ps(b, a);
-        min(a, b) = _mm512_min_ps(b, a);
-        neg_abs(a) = _mm512_or_ps(_mm512_set1_ps(-0.0), a);
-        copy_sign(a, b) = _mm512_or_ps(
-            _mm512_andnot_ps(_mm512_set1_ps(-0.0), a),
-            _mm512_and_ps(_mm512_set1_ps(-0.0), b),
-        );
         exp2_of_sum(sum) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(sum)));
         scale(a, k) = _mm512_scalef_ps(a, k);
     }
@@ -206,34 +249,19 @@ impl Simd for Avx512 {
     fn mask(self, bits: u16) -> __mmask16 {
         bits
     }
-    #[inline(always)]
-    fn gt(self, a: __m512, b: __m512) -> __mmask16 {
-        // SAFETY: the token proves that the features are present.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
-    }
-    #[inline(always)]
-    fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
-        // SAFETY: the token proves that the features are present.
-        unsafe { _mm512_mask_blend_ps(mask, no, yes) }
-    }
+
     #[inline(always)]
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c))) }
     }
+
     #[inline(always)]
     fn nonzero(self, a: __m512) -> u16 {
         // SAFETY: the token proves that the features are present.
         unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, _mm512_setzero_ps()) }
     }
-    #[inline(always)]
-    fn sum(self, a: __m512) -> f32 {
-        // SAFETY: the token proves that the features are present.
-        unsafe {
-            let a = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
-            super::avx2::sum8(a)
-        }
-    }
+
     #[inline(always)]
     fn sums(self, a: [__m512; 16]) -> __m512 {
         /// Each 128-bit part of the result holds the sums of four vectors over the quad of that part.
@@ -259,6 +287,7 @@ impl Simd for Avx512 {
         }
         fold(fold(quads(&a[..4]), quads(&a[4..8])), fold(quads(&a[8..12]), quads(&a[12..])))
     }
+
     #[inline(always)]
     fn transpose(self, a: [__m512; 16]) -> [__m512; 16] {
         /// Each 128-bit part of vector k of the result holds element k of that part of the four vectors.

@@ -1,4 +1,4 @@
-//! One vector of sixteen `f32` lanes, the same width on every instruction set.
+//! One vector of sixteen lanes, the same width on every instruction set.
 //!
 //! AVX-512 holds it in one register, AVX2 in two, the portable path in a `wide::f32x16`. Because the width is
 //! always sixteen, sums over lanes are made in the same order everywhere and a state buffer fits every set.
@@ -7,9 +7,15 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+mod double;
+mod lanes;
 pub(crate) mod portable;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use double::Double;
+pub(crate) use lanes::single_functions;
+pub use lanes::{Lanes, Sealed, Vector};
 
 /// Lanes in a vector, and the unit to which batches are padded.
 pub const WIDTH: usize = 16;
@@ -50,17 +56,11 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
 
-/// A token for an instruction set and its operations on sixteen lanes.
+/// A token for an instruction set and its operations on sixteen lanes of `f32`.
 ///
-/// Every method is `#[inline(always)]`. Comparisons give a mask; a NaN operand compares false.
-pub(crate) trait Simd: Copy + Send + Sync + 'static {
-    type V: Copy;
-    type Mask: Copy;
+/// Every method is `#[inline(always)]`.
+pub(crate) trait Simd: Vector<E = f32> {
     type Halves: Halves;
-    /// Whether there are registers for all lanes of several rows at once, or for sixteen sums of a row. Where there are
-    /// not, rows with the same columns go one vector of lanes after the other, and gradients are added in
-    /// [`halves`](Self::halves).
-    const TWINS: bool;
 
     /// Runs `kernel` in a function of its own, so that it takes no registers from the code around it.
     fn apart<K: Kernel>(self, kernel: K) -> K::Output;
@@ -68,7 +68,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The same lanes as vectors of eight.
     fn halves(self) -> Self::Halves;
 
-    fn splat(self, x: f32) -> Self::V;
     /// Four elements from `p` on, each in all lanes of a vector: by one load where there is an instruction for it.
     /// # Safety
     /// `p` is valid for reading 4 `f32`.
@@ -78,20 +77,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         let four = unsafe { p.cast::<[f32; 4]>().read() };
         [self.splat(four[0]), self.splat(four[1]), self.splat(four[2]), self.splat(four[3])]
     }
-    /// # Safety
-    /// `p` is valid for reading 16 `f32`.
-    unsafe fn load(self, p: *const f32) -> Self::V;
-    /// # Safety
-    /// `p` is valid for writing 16 `f32`.
-    unsafe fn store(self, p: *mut f32, v: Self::V);
-    /// The first `len` (0 to 16) elements from `p`, then zeros.
-    /// # Safety
-    /// `p` is valid for reading `len` `f32`.
-    unsafe fn load_first(self, p: *const f32, len: usize) -> Self::V;
-    /// Writes the first `len` (0 to 16) elements to `p`.
-    /// # Safety
-    /// `p` is valid for writing `len` `f32`.
-    unsafe fn store_first(self, p: *mut f32, v: Self::V, len: usize);
     /// Elements `base[index[k]]` for the first `len` (0 to 16) indices, then zeros.
     /// # Safety
     /// `index` is valid for reading `len` `u32`; `base` is valid for reading at each of them.
@@ -114,31 +99,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
             }
         }
     }
-    /// Asks for the cache line at `p`, which need not be valid; does nothing where there is no such instruction.
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        prefetch(p);
-    }
 
-    fn add(self, a: Self::V, b: Self::V) -> Self::V;
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    fn sqrt(self, a: Self::V) -> Self::V;
-    /// `a * b + c`, fused where the instruction set can.
-    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// [`mul_add`](Self::mul_add) of one lane: the same bits.
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
-    /// `c - a * b`, fused where the instruction set can.
-    fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The larger; where `a` is NaN, NaN; where only `b` is, `a`.
-    fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The smaller; where `a` is NaN, NaN; where only `b` is, `a`.
-    fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The magnitude of `a`, made negative.
-    fn neg_abs(self, a: Self::V) -> Self::V;
-    /// The magnitude of `a` with the sign of `b`.
-    fn copy_sign(self, a: Self::V, b: Self::V) -> Self::V;
     /// `2^k` for integral `k` in -126..=127; for NaN, any number.
     #[inline(always)]
     fn exp2_integer(self, k: Self::V) -> Self::V {
@@ -155,14 +118,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
     /// Holds in the lanes whose bit is set, the first lane's being the lowest.
     fn mask(self, bits: u16) -> Self::Mask;
-    /// `a > b`.
-    fn gt(self, a: Self::V, b: Self::V) -> Self::Mask;
-    /// `yes` where the mask holds, `no` elsewhere.
-    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
     /// A bit for each lane, from the lowest on: whether it is not 0. NaN is not, -0.0 is.
     fn nonzero(self, a: Self::V) -> u16;
-    /// The sum over the lanes, as ((0+8)+(4+12)) ...: halves folded onto each other, 16 to 8 to 4 to 2 to 1.
-    fn sum(self, a: Self::V) -> f32;
     /// The sums over the lanes of sixteen vectors, one a lane. In each vector, with quads of lanes q0 to q3, a quad is
     /// (0+2)+(1+3), and the sum (q0+q1)+(q2+q3).
     fn sums(self, a: [Self::V; 16]) -> Self::V;

@@ -1,8 +1,8 @@
-//! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r))`.
+//! `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + by_rates + κ r))`.
 
-use daleian_kernels::{Activation, Adjoint, Aligned, Isa, Operand, Pattern, Product, adjoint};
+use daleian_kernels::{Activation, Adjoint, Aligned, Elman, Isa, Operand, Pattern, Product};
 
-use super::{Sparse, close, phi, slope};
+use super::{Sparse, close, phi, slope, step_back};
 use crate::support::{EPS, LANES, Numbers, on_each_set};
 
 #[test]
@@ -21,17 +21,11 @@ fn adjoint_agrees_with_f64() {
                     let a: Aligned = z.iter().map(|&z| phi(activation, f64::from(z)) as f32).collect();
                     let mut states = a.clone();
                     let mut delta = Aligned::filled(n * lanes, f32::NAN);
-                    let call = Adjoint {
-                        rows: &(0..n),
-                        lanes,
-                        recurrent: whole.then_some(w.operand()).into(),
-                        readout: whole.then_some(v.operand()),
-                        by_rates: whole.then_some(&*by_rates),
-                        rate_decay: Some(&decay),
-                        activation,
-                        rectified,
-                    };
-                    adjoint(isa, &call, &mut states, &mut delta);
+                    let (recurrent, readout) = (whole.then_some(w.operand()).into(), whole.then_some(v.operand()));
+                    let rows = 0..n;
+                    let call = Adjoint::new(&rows, lanes, recurrent, readout);
+                    let call = Adjoint { by_rates: whole.then_some(&*by_rates), rate_decay: Some(&decay), ..call };
+                    step_back(isa, Elman { activation, rectified }, &call, &mut states, &mut delta);
                     for row in 0..n {
                         for lane in 0..lanes {
                             let at = row * lanes + lane;
@@ -67,17 +61,10 @@ fn tiny_deltas_are_zero() {
     let errors: Aligned = given.into_iter().chain([0.0; 5]).collect();
     for isa in Isa::available() {
         let (mut states, mut delta) = (Aligned::zeros(16), Aligned::filled(16, f32::NAN));
-        let call = Adjoint {
-            rows: &(0..1),
-            lanes: 16,
-            recurrent: Product::Zero,
-            readout: Some(Operand { pattern: &pattern, values: &[1.0], states: &errors }),
-            by_rates: None,
-            rate_decay: None,
-            activation: Activation::Identity,
-            rectified: false,
-        };
-        adjoint(isa, &call, &mut states, &mut delta);
+        let readout = Some(Operand { pattern: &pattern, values: &[1.0], states: &errors });
+        let rows = 0..1;
+        let call = Adjoint::new(&rows, 16, Product::Zero, readout);
+        step_back(isa, Elman::plain(Activation::Identity), &call, &mut states, &mut delta);
         for (got, want) in delta.iter().zip(want) {
             assert!(*got == want || got.is_nan() && want.is_nan(), "{got} is not {want} on {isa}");
         }

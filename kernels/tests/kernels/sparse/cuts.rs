@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use daleian_kernels::{
-    Activation, Adjoint, Aligned, Forward, Isa, Outer, Pattern, Product, adjoint, forward, gradient,
-};
+use daleian_kernels::{Activation, Adjoint, Aligned, Elman, Forward, Isa, Outer, Pattern, Product, gradient};
 
-use super::{Sparse, blocks, random};
+use super::{Sparse, blocks, random, step, step_back};
 use crate::support::{LANES, Numbers, bits};
 
 /// The order of a sum is the row's and the tile's: cutting the rows elsewhere changes no bit. The cuts part neighbours
@@ -35,27 +33,17 @@ fn few_columns_are_added_in_the_same_order() {
         let wider = Sparse { pattern: wider, values: full.values.clone(), states };
         let (mut bias, activations) = (numbers.fill(rows, false), numbers.fill(rows * lanes, false));
         bias[3] = -0.0;
-        let (range, recurrent, activation) = (2..rows, Product::Zero, Activation::Tanh);
+        let (range, elman) = (2..rows, Elman { activation: Activation::Tanh, rectified: true });
         for isa in Isa::available() {
             let both = [&full, &wider].map(|of| {
                 let operand = Some(of.operand());
-                let call = Forward { rows: &range, lanes, recurrent, input: operand, bias: &bias, activation };
+                let call = Forward { input: operand, ..Forward::new(&range, lanes, Product::Zero, &bias) };
                 let mut a = Aligned::filled(range.len() * lanes, f32::NAN);
-                forward(isa, &call, &mut a, None);
-                let (rows, readout, rate_decay) = (&range, operand, None);
-                let call = Adjoint {
-                    rows,
-                    lanes,
-                    recurrent,
-                    readout,
-                    by_rates: None,
-                    rate_decay,
-                    activation,
-                    rectified: true,
-                };
+                step(isa, elman, &call, &mut a, None);
+                let call = Adjoint::new(&range, lanes, Product::Zero, operand);
                 let mut states: Aligned = activations[2 * lanes..].iter().copied().collect();
                 let mut delta = Aligned::filled(states.len(), f32::NAN);
-                adjoint(isa, &call, &mut states, &mut delta);
+                step_back(isa, elman, &call, &mut states, &mut delta);
                 [bits(&a), bits(&delta)].concat()
             });
             assert!(both[0] == both[1], "{cols} columns, {lanes} lanes on {isa}");
@@ -78,29 +66,21 @@ fn any_cut_of_the_rows_gives_the_same_bits() {
             let steps: Vec<[Aligned; 2]> =
                 (0..5).map(|_| [rows, cols].map(|size| numbers.fill(size * lanes, false))).collect();
             let steps: Vec<Outer> = steps.iter().map(|[delta, states]| Outer { delta, states }).collect();
-            let (activation, recurrent, other) = (Activation::Tanh, Product::Of(w.operand()), Some(u.operand()));
+            let elman = Elman { activation: Activation::Tanh, rectified: true };
+            let (recurrent, other) = (Product::Of(w.operand()), Some(u.operand()));
             for isa in Isa::available() {
                 assert_cuts_do_not_show(&format!("forward, {lanes} lanes on {isa}"), rows, |rows| {
                     let (mut a, mut r) = (Aligned::zeros(rows.len() * lanes), Aligned::zeros(rows.len() * lanes));
-                    let call = Forward { rows: &rows, lanes, recurrent, input: other, bias: &bias, activation };
-                    forward(isa, &call, &mut a, Some(&mut r));
+                    let call = Forward { input: other, ..Forward::new(&rows, lanes, recurrent, &bias) };
+                    step(isa, elman, &call, &mut a, Some(&mut r));
                     a.chunks(lanes).zip(r.chunks(lanes)).flat_map(|(a, r)| [bits(a), bits(r)].concat()).collect()
                 });
                 assert_cuts_do_not_show(&format!("adjoint, {lanes} lanes on {isa}"), rows, |rows| {
                     let mut states: Aligned =
                         activations[rows.start * lanes..rows.end * lanes].iter().copied().collect();
                     let mut delta = Aligned::zeros(states.len());
-                    let call = Adjoint {
-                        rows: &rows,
-                        lanes,
-                        recurrent,
-                        readout: other,
-                        by_rates: None,
-                        rate_decay: Some(&decay),
-                        activation,
-                        rectified: true,
-                    };
-                    adjoint(isa, &call, &mut states, &mut delta);
+                    let call = Adjoint { rate_decay: Some(&decay), ..Adjoint::new(&rows, lanes, recurrent, other) };
+                    step_back(isa, elman, &call, &mut states, &mut delta);
                     states
                         .chunks(lanes)
                         .zip(delta.chunks(lanes))

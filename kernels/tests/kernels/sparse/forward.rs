@@ -1,8 +1,8 @@
 //! `a = phi(W r + U x + b)`.
 
-use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Isa, Operand, Pattern, Product, adjoint, forward};
+use daleian_kernels::{Activation, Adjoint, Aligned, Elman, Forward, Isa, Operand, Pattern, Product};
 
-use super::{Sparse, close, phi};
+use super::{Sparse, close, phi, step, step_back};
 use crate::support::{EPS, LANES, Numbers, on_each_set};
 
 #[test]
@@ -19,8 +19,8 @@ fn forward_agrees_with_f64() {
                     let mut a = Aligned::filled(rows.len() * lanes, f32::NAN);
                     let mut r = a.clone();
                     let (recurrent, input) = (Product::Of(w.operand()), Some(u.operand()));
-                    let call = Forward { rows: &rows, lanes, recurrent, input, bias: &bias, activation };
-                    forward(isa, &call, &mut a, Some(&mut r));
+                    let call = Forward { input, ..Forward::new(&rows, lanes, recurrent, &bias) };
+                    step(isa, Elman { activation, rectified: true }, &call, &mut a, Some(&mut r));
                     for (k, row) in rows.clone().enumerate() {
                         for lane in 0..lanes {
                             let (zw, sw, kw) = w.product(row, lane, lanes);
@@ -48,15 +48,9 @@ fn forward_is_exact_on_integers() {
             let w = Sparse::new(&mut numbers, 23, 31, lanes, true);
             let bias = numbers.fill(23, true);
             let mut a = Aligned::filled(23 * lanes, f32::NAN);
-            let call = Forward {
-                rows: &(0..23),
-                lanes,
-                recurrent: Product::Of(w.operand()),
-                input: None,
-                bias: &bias,
-                activation: Activation::Identity,
-            };
-            forward(isa, &call, &mut a, None);
+            let rows = 0..23;
+            let call = Forward::new(&rows, lanes, Product::Of(w.operand()), &bias);
+            step(isa, Elman::plain(Activation::Identity), &call, &mut a, None);
             for row in 0..23 {
                 for lane in 0..lanes {
                     let want = w.product(row, lane, lanes).0 + f64::from(bias[row]);
@@ -77,30 +71,16 @@ fn nan_stays_in_its_lane_and_is_not_hidden() {
             states[17] = f32::NAN;
             let operand = Operand { pattern: &pattern, values: &[1.0; 4], states: &states };
             let (mut a, mut r) = (Aligned::zeros(2 * 32), Aligned::zeros(2 * 32));
-            let call = Forward {
-                rows: &(0..2),
-                lanes: 32,
-                recurrent: Product::Of(operand),
-                input: None,
-                bias: &[0.0; 2],
-                activation,
-            };
-            forward(isa, &call, &mut a, Some(&mut r));
+            let (rows, elman) = (0..2, Elman { activation, rectified: true });
+            let call = Forward::new(&rows, 32, Product::Of(operand), &[0.0; 2]);
+            step(isa, elman, &call, &mut a, Some(&mut r));
             for (k, (a, r)) in a.iter().zip(&*r).enumerate() {
                 assert_eq!((a.is_nan(), r.is_nan()), (k % 32 == 17, k % 32 == 17), "{activation:?} on {isa}, {k}");
             }
             let mut delta = Aligned::zeros(2 * 32);
-            let call = Adjoint {
-                rows: &(0..2),
-                lanes: 32,
-                recurrent: Product::Zero,
-                readout: Some(Operand { pattern: &pattern, values: &[1.0; 4], states: &[0.5; 64] }),
-                by_rates: None,
-                rate_decay: None,
-                activation,
-                rectified: true,
-            };
-            adjoint(isa, &call, &mut a, &mut delta);
+            let readout = Some(Operand { pattern: &pattern, values: &[1.0; 4], states: &[0.5; 64] });
+            let call = Adjoint::new(&rows, 32, Product::Zero, readout);
+            step_back(isa, elman, &call, &mut a, &mut delta);
             for (k, r) in a.iter().enumerate() {
                 assert_eq!(r.is_nan(), k % 32 == 17, "rate {k}, {activation:?} on {isa}");
             }

@@ -3,11 +3,13 @@
 
 mod adjoint;
 mod cuts;
+mod double;
 mod forward;
 mod gradient;
+mod rules;
 mod shapes;
 
-use daleian_kernels::{Activation, Aligned, Operand, Pattern};
+use daleian_kernels::{Activation, Adjoint, Adjoints, Aligned, Elman, Forward, Isa, NewStates, Operand, Pattern};
 
 use crate::support::Numbers;
 
@@ -69,6 +71,14 @@ impl Sparse {
         }
         sums
     }
+}
+
+fn step(isa: Isa, elman: Elman, call: &Forward, states: &mut [f32], rates: Option<&mut [f32]>) {
+    elman.single().forward(isa, call, NewStates { states, memo: None, rates });
+}
+
+fn step_back(isa: Isa, elman: Elman, call: &Adjoint, states: &mut [f32], delta: &mut [f32]) {
+    elman.single().adjoint(isa, call, Adjoints { states, delta, carried: &mut [] });
 }
 
 fn phi(activation: Activation, z: f64) -> f64 {

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use daleian_kernels::{
-    Activation, Adjoint, Forward, Isa, Operand, Outer, Pattern, Product, adjoint, forward, gradient,
-};
+use daleian_kernels::{Activation, Adjoint, Elman, Forward, Isa, Operand, Outer, Pattern, Product, gradient};
 
+use super::{step, step_back};
 use crate::support::refuses;
 
 /// Sizes of the slices of a call; those of the right one are in [`RIGHT`].
@@ -30,9 +29,9 @@ fn call_forward(isa: Isa, sizes: &Sizes, as_input: bool) {
     let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
     let (recurrent, input) = if as_input { (Product::Zero, operand) } else { (operand.into(), None) };
     let bias = vec![0.0; sizes.third];
-    let (rows, lanes, activation) = (&sizes.rows, sizes.lanes, Activation::Tanh);
-    let call = Forward { rows, lanes, recurrent, input, bias: &bias, activation };
-    forward(isa, &call, &mut vec![0.0; sizes.first_out], Some(&mut vec![0.0; sizes.second_out]));
+    let call = Forward { input, ..Forward::new(&sizes.rows, sizes.lanes, recurrent, &bias) };
+    let elman = Elman { activation: Activation::Tanh, rectified: true };
+    step(isa, elman, &call, &mut vec![0.0; sizes.first_out], Some(&mut vec![0.0; sizes.second_out]));
 }
 
 fn call_adjoint(isa: Isa, sizes: &Sizes, as_readout: bool) {
@@ -41,9 +40,10 @@ fn call_adjoint(isa: Isa, sizes: &Sizes, as_readout: bool) {
     let operand = Some(Operand { pattern: &pattern, values: &values, states: &states });
     let (recurrent, readout) = if as_readout { (Product::Zero, operand) } else { (operand.into(), None) };
     let decay = vec![0.0; sizes.third];
-    let (rows, lanes, rate_decay, activation) = (&sizes.rows, sizes.lanes, Some(&decay[..]), Activation::Tanh);
-    let call = Adjoint { rows, lanes, recurrent, readout, by_rates: None, rate_decay, activation, rectified: true };
-    adjoint(isa, &call, &mut vec![0.0; sizes.first_out], &mut vec![0.0; sizes.second_out]);
+    let rate_decay = Some(&decay[..]);
+    let call = Adjoint { rate_decay, ..Adjoint::new(&sizes.rows, sizes.lanes, recurrent, readout) };
+    let elman = Elman { activation: Activation::Tanh, rectified: true };
+    step_back(isa, elman, &call, &mut vec![0.0; sizes.first_out], &mut vec![0.0; sizes.second_out]);
 }
 
 #[test]
@@ -62,8 +62,8 @@ fn wrong_shapes_stop_at_the_door() {
         (Sizes { states: 63, ..RIGHT }, ["states are [cols, lanes]"; 2]),
         (Sizes { states: 48, ..RIGHT }, ["states are [cols, lanes]"; 2]),
         (Sizes { third: 2, ..RIGHT }, ["one bias a row", "rate decay is [lanes]"]),
-        (Sizes { first_out: 31, ..RIGHT }, ["activations are [rows, lanes]", "states are [rows, lanes]"]),
-        (Sizes { first_out: 48, ..RIGHT }, ["activations are [rows, lanes]", "states are [rows, lanes]"]),
+        (Sizes { first_out: 31, ..RIGHT }, ["states are [rows, lanes]"; 2]),
+        (Sizes { first_out: 48, ..RIGHT }, ["states are [rows, lanes]"; 2]),
         (Sizes { second_out: 31, ..RIGHT }, ["rates are [rows, lanes]", "delta is [rows, lanes]"]),
     ];
     for other in [false, true] {

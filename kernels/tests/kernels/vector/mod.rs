@@ -3,8 +3,9 @@
 mod shapes;
 
 use daleian_kernels::{Activation, Aligned, Columns, Compressed, Isa, Pattern, Sliced};
-use daleian_kernels::{Event, EventProduct, ForwardVector, Recurrent, RowProduct, Rows, SlicedProduct};
-use daleian_kernels::{forward_vector, list_events};
+use daleian_kernels::{
+    Elman, Event, EventProduct, ForwardVector, NewVectors, Recurrent, RowProduct, Rows, SlicedProduct, list_events,
+};
 use proptest::prelude::*;
 
 use crate::support::{EPS, Numbers, bits, on_each_set};
@@ -96,12 +97,20 @@ impl Case {
                 }
             };
             let input = RowProduct { rows: Rows::Pattern(&self.u), values: &self.input_weights, states: &self.input };
-            let call = ForwardVector { rows: &rows, recurrent, input: Some(input), bias: &self.bias, activation };
-            forward_vector(isa, &call, &mut sums, &mut a[rows.clone()], Some(&mut r[rows.clone()]));
+            let call = ForwardVector { input: Some(input), ..ForwardVector::new(&rows, recurrent, &self.bias) };
+            let (states, rates) = (&mut a[rows.clone()], Some(&mut r[rows.clone()]));
+            let out = NewVectors { sums: &mut sums, states, rates };
+            Elman { activation, rectified: true }.one_lane().forward_vector(isa, &call, out);
             start = end;
         }
         (a, r)
     }
+}
+
+/// z itself.
+fn sums_alone(isa: Isa, call: &ForwardVector, sums: &mut [f32], states: &mut [f32]) {
+    let out = NewVectors { sums, states, rates: None };
+    Elman::plain(Activation::Identity).one_lane().forward_vector(isa, call, out);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -198,9 +207,7 @@ fn columns_reach_the_last_row() {
         let (mut a, mut sums) = (Aligned::filled(rows, f32::NAN), Aligned::filled(rows + 9, f32::NAN));
         let recurrent = Recurrent::Events(EventProduct { columns: &columns, events: &[Event { from: 1, rate: 5.0 }] });
         let bias = Aligned::filled(rows, 1.0);
-        let call =
-            ForwardVector { rows: &(0..rows), recurrent, input: None, bias: &bias, activation: Activation::Identity };
-        forward_vector(isa, &call, &mut sums, &mut a, None);
+        sums_alone(isa, &ForwardVector::new(&(0..rows), recurrent, &bias), &mut sums, &mut a);
         assert_eq!((a[0], a[last]), (11.0, 21.0), "{isa}");
         assert!(a[1..last].iter().all(|&a| a == 1.0), "{isa}");
     }
@@ -240,14 +247,7 @@ fn nothing_sent_leaves_bias_and_input() {
     let case = Case::new(&mut Numbers(4), (20, 30), &[0], 1.0, true);
     for isa in Isa::available() {
         let mut a = Aligned::filled(20, f32::NAN);
-        let call = ForwardVector {
-            rows: &(0..20),
-            recurrent: Recurrent::Zero,
-            input: None,
-            bias: &case.bias,
-            activation: Activation::Identity,
-        };
-        forward_vector(isa, &call, &mut [0.0; 2], &mut a, None);
+        sums_alone(isa, &ForwardVector::new(&(0..20), Recurrent::Zero, &case.bias), &mut [0.0; 2], &mut a);
         assert_eq!(a, case.bias);
     }
 }
@@ -290,15 +290,10 @@ fn few_inputs_are_summed_as_one_by_one() {
                     *x = last;
                 }
                 let product = RowProduct { rows: Rows::Pattern(&u), values: &weights, states: &input };
-                let call = ForwardVector {
-                    rows: &range,
-                    recurrent: Recurrent::Zero,
-                    input: Some(product),
-                    bias: &bias,
-                    activation: Activation::Identity,
-                };
+                let zero = Recurrent::Zero;
+                let call = ForwardVector { input: Some(product), ..ForwardVector::new(&range, zero, &bias) };
                 let mut a = vec![f32::NAN; range.len()];
-                forward_vector(isa, &call, &mut [0.0; 2], &mut a, None);
+                sums_alone(isa, &call, &mut [0.0; 2], &mut a);
                 let sum = |row: usize| (0..cols).fold(0.0, |sum, k| sum + weights[row * cols + k] * input[k]);
                 let want: Vec<f32> = range.clone().map(|row| bias[row] + sum(row)).collect();
                 // 0 · ∞ is NaN in the row that has it, and nowhere else

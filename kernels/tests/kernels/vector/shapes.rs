@@ -1,23 +1,18 @@
 //! What does not fit stops at the door.
 
 use daleian_kernels::{
-    Activation, Columns, Event, EventProduct, ForwardVector, Isa, Pattern, Recurrent, RowProduct, Rows,
+    Columns, Event, EventProduct, ForwardVector, Isa, Pattern, Recurrent, RowProduct, Rows, Sliced, SlicedProduct,
 };
-use daleian_kernels::{Sliced, SlicedProduct, forward_vector};
 
+use super::sums_alone;
 use crate::support::refuses;
 
 fn call(values: usize, states: usize, bias: usize, out: usize) {
     let pattern = Pattern::dense(2, 3);
     let product = RowProduct { rows: Rows::Pattern(&pattern), values: &vec![0.0; values], states: &vec![0.0; states] };
-    let call = ForwardVector {
-        rows: &(0..2),
-        recurrent: Recurrent::Full(product),
-        input: None,
-        bias: &vec![0.0; bias],
-        activation: Activation::Identity,
-    };
-    forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut vec![0.0; out], None);
+    let bias = vec![0.0; bias];
+    let call = ForwardVector::new(&(0..2), Recurrent::Full(product), &bias);
+    sums_alone(Isa::available()[0], &call, &mut [0.0; 2], &mut vec![0.0; out]);
 }
 
 #[test]
@@ -26,17 +21,16 @@ fn by_rows() {
     refuses("one value an entry", || call(5, 3, 2, 2));
     refuses("one state a column", || call(6, 4, 2, 2));
     refuses("one bias a row", || call(6, 3, 1, 2));
-    refuses("one activation a row", || call(6, 3, 2, 3));
+    refuses("one state a row", || call(6, 3, 2, 3));
 }
 
 fn slices(rows: std::ops::Range<usize>, values: usize, states: usize) {
     let matrix = Sliced::new(&Pattern::dense(4, 3), &vec![1.0; values], 2, &[0, 1, 4]);
     assert_eq!((matrix.cols(), matrix.bounds()), (3, &[0, 1, 4][..]));
     let recurrent = Recurrent::Slices(SlicedProduct { matrix: &matrix, states: &vec![2.0; states] });
-    let (bias, activation) = (&[0.5; 4][..], Activation::Identity);
     let mut out = vec![f32::NAN; rows.len()];
-    let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-    forward_vector(Isa::available()[0], &call, &mut [0.0; 2], &mut out, None);
+    let call = ForwardVector::new(&rows, recurrent, &[0.5; 4]);
+    sums_alone(Isa::available()[0], &call, &mut [0.0; 2], &mut out);
     assert_eq!(out, vec![6.5; rows.len()]);
 }
 
@@ -52,9 +46,8 @@ fn events(rows: std::ops::Range<usize>, sums: usize, events: &[Event]) {
     let pattern = Pattern::dense(2, 3);
     let columns = Columns::new(&pattern, &[0.0; 6], 0..2);
     let recurrent = Recurrent::Events(EventProduct { columns: &columns, events });
-    let (bias, activation) = (&[0.0; 2][..], Activation::Identity);
-    let call = ForwardVector { rows: &rows, recurrent, input: None, bias, activation };
-    forward_vector(Isa::available()[0], &call, &mut vec![0.0; sums], &mut vec![0.0; rows.len()], None);
+    let call = ForwardVector::new(&rows, recurrent, &[0.0; 2]);
+    sums_alone(Isa::available()[0], &call, &mut vec![0.0; sums], &mut vec![0.0; rows.len()]);
 }
 
 #[test]
