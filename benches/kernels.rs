@@ -9,7 +9,7 @@ use daleian::Isa;
 use daleian::bench::{connectome, random};
 use daleian::bptt::Layout;
 use daleian::sparse::{Tiles, Transposed};
-use daleian_kernels::{Activation, Adjoint, Aligned, Forward, Operand, Outer, Product, adjoint, forward, gradient};
+use daleian_kernels::{Activation, Adjoint, Adjoints, Aligned, Elman, Forward, Operand, Outer, Product, gradient};
 
 /// Time steps of a gradient.
 const STEPS: usize = 4;
@@ -56,23 +56,19 @@ fn kernels(criterion: &mut Criterion) {
         for isa in Isa::available() {
             group.throughput(Throughput::Elements(flops));
             let recurrent = Product::Of(Operand { pattern, values: &weights, states: &states[0] });
-            let activation = Activation::Identity;
-            let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
-            group.bench_function(BenchmarkId::new("forward", isa), |b| b.iter(|| forward(isa, &call, &mut out, None)));
+            let plain = Elman::plain(Activation::Identity);
+            let kernels = plain.single();
+            let call = Forward::new(&rows, lanes, recurrent, &bias);
+            group.bench_function(BenchmarkId::new("forward", isa), |b| {
+                b.iter(|| kernels.forward(isa, &call, (&mut *out).into()))
+            });
             let recurrent =
                 Product::Of(Operand { pattern: transposed.pattern(), values: &weights, states: &deltas[0] });
-            let call = Adjoint {
-                rows: &rows,
-                lanes,
-                recurrent,
-                readout: None,
-                by_rates: None,
-                rate_decay: None,
-                activation,
-                rectified: false,
-            };
+            let call = Adjoint::new(&rows, lanes, recurrent, None);
             group.bench_function(BenchmarkId::new("adjoint", isa), |b| {
-                b.iter(|| adjoint(isa, &call, &mut in_place, &mut out));
+                b.iter(|| {
+                    kernels.adjoint(isa, &call, Adjoints { states: &mut in_place, delta: &mut out, carried: &mut [] })
+                });
             });
             group.throughput(Throughput::Elements(flops * STEPS as u64));
             group.bench_function(BenchmarkId::new("gradient", isa), |b| {

@@ -138,7 +138,7 @@
 //! * Gradients alone, for an optimizer of your own: [`bptt::Bptt`].
 //! * Numbers about weights: [`analysis`]; drawings of them: [`figure`].
 //! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
-//! * The rooms know only those before them: [`sparse`], [`connectome`], [`network`], [`bptt`], [`optim`],
+//! * The rooms know only those before them: [`sparse`], [`connectome`], [`cell`], [`network`], [`bptt`], [`optim`],
 //!   [`constraint`], [`prune`], [`data`], [`task`], [`train`], [`analysis`], [`figure`], [`run`], [`reproduce`],
 //!   [`bench`](mod@bench), [`inspect`](mod@inspect).
 #![forbid(unsafe_code)]
@@ -155,6 +155,8 @@ pub mod sparse;
 
 pub mod connectome;
 mod formats;
+
+pub mod cell;
 pub mod network;
 
 pub mod bptt;

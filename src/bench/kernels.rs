@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use daleian_kernels::{
-    Activation, Adjoint, Aligned, Forward, Isa, Operand, Outer, Product, adjoint, forward, gradient, steps_per_pass,
+    Activation, Adjoint, Adjoints, Aligned, Elman, Forward, Isa, Operand, Outer, Product, gradient, steps_per_pass,
 };
 use serde::Serialize;
 
@@ -75,21 +75,15 @@ pub fn kernel_rates(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> [Ker
     let transposed = Transposed::new(pattern);
     let mut transposed_weights = Aligned::zeros(pattern.nnz());
     transposed.carry(&weights, &mut transposed_weights);
-    let (bias, mut in_place, activation) = (numbers(n, 1), numbers(size, 20), Activation::Identity);
+    let (bias, mut in_place, plain) = (numbers(n, 1), numbers(size, 20), Elman::plain(Activation::Identity));
     let recurrent = Product::Of(Operand { pattern, values: &weights, states });
-    let call = Forward { rows: &rows, lanes, recurrent, input: None, bias: &bias, activation };
-    let first = rate("forward", 1, &mut || forward(isa, &call, &mut out, None));
-    let call = Adjoint {
-        rows: &rows,
-        lanes,
-        recurrent: Product::Of(Operand { pattern: transposed.pattern(), values: &transposed_weights, states: deltas }),
-        readout: None,
-        by_rates: None,
-        rate_decay: None,
-        activation,
-        rectified: false,
-    };
-    let second = rate("adjoint", 1, &mut || adjoint(isa, &call, &mut in_place, &mut out));
+    let call = Forward::new(&rows, lanes, recurrent, &bias);
+    let first = rate("forward", 1, &mut || plain.single().forward(isa, &call, (&mut *out).into()));
+    let recurrent = Product::Of(Operand { pattern: transposed.pattern(), values: &transposed_weights, states: deltas });
+    let call = Adjoint::new(&rows, lanes, recurrent, None);
+    let second = rate("adjoint", 1, &mut || {
+        plain.single().adjoint(isa, &call, Adjoints { states: &mut in_place, delta: &mut out, carried: &mut [] })
+    });
     let third = rate("gradient", steps, &mut || gradient(isa, &rows, lanes, pattern, &pairs, &mut sums));
     [first, second, third]
 }

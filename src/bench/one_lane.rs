@@ -1,7 +1,7 @@
 //! The product of one lane, alone on one thread, as a fraction of the roof.
 
 use daleian_kernels::{
-    Activation, Aligned, Compressed, ForwardVector, Isa, Recurrent, RowProduct, Rows, SlicedProduct, forward_vector,
+    Activation, Aligned, Compressed, Elman, ForwardVector, Isa, NewVectors, Recurrent, RowProduct, Rows, SlicedProduct,
 };
 
 use super::kernels::time;
@@ -38,9 +38,12 @@ pub fn one_lane_rate(isa: Isa, cell: &Cell, roofs: &[Roof], seconds: f64) -> Ker
             (Recurrent::Full(product), indices + pattern.nnz() * size_of::<f32>())
         }
     };
-    let (rows, activation) = (0..n, Activation::Identity);
-    let call = ForwardVector { rows: &rows, recurrent, input: None, bias: &bias, activation };
-    let taken = time(seconds, &mut || forward_vector(isa, &call, &mut [], &mut out, None));
+    let (rows, plain) = (0..n, Elman::plain(Activation::Identity));
+    let call = ForwardVector::new(&rows, recurrent, &bias);
+    let taken = time(seconds, &mut || {
+        let out = NewVectors { sums: &mut [], states: &mut out, rates: None };
+        plain.one_lane().forward_vector(isa, &call, out);
+    });
     let roof = roof_of(roofs, if bytes > OURS { usize::MAX } else { bytes });
     let roof_bytes = 1e9 * roof.gflops / 2.0 * size_of::<f32>() as f64;
     KernelRate {

@@ -114,7 +114,7 @@ impl Sides {
         let Cell { neurons, density, lanes, steps } = cell;
         check_memory(&cell)?;
         let with_dense = dense_bytes(&cell) <= DENSE_BYTES;
-        let spec = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+        let spec = CellSpec::default();
         let input = (CHANNELS, InputSpec { blocks: Blocks::Dense });
         let readout = (OUTPUTS, ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Identity });
         let network = Network::new(&connectome(neurons, density), spec, input, readout, &InitSpec::default(), SEED)?;

@@ -3,15 +3,16 @@
 use std::array;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use daleian_kernels::{Aligned, Isa, MAX_LANES, Outer, lane_squares};
+use daleian_kernels::{Aligned, Isa, MAX_LANES, Outer};
 
 use rayon::prelude::*;
 
 use super::loss::{Answers, Target, TargetKind, cross_entropy, squared_error, through_readout};
 use super::outside::{Beyond, Outside, to_lanes, to_samples};
 use super::plan::{Lanes, Plan};
-use super::workspace::{Workspace, part, part_mut};
-use crate::network::step::{Backward, Direction, Rows, Step};
+use super::workspace::{BackwardStep, Workspace, part, part_mut};
+use crate::cell::noise::Moment;
+use crate::network::step::{BackStep, Backward, Derivatives, Direction, Rows, Step};
 use crate::network::{BIAS, INPUT, Network, Parameters, RECURRENT, Wiring};
 use crate::sparse::{Partition, Tiles};
 
@@ -26,7 +27,7 @@ pub struct LaneGroup {
     pub target: Target,
     /// Steps that the sample of each lane has, `[lanes]`: what comes later counts for nothing.
     pub lengths: Vec<u32>,
-    /// y, after the loss its derivative by V a + c: `[steps, outputs, lanes]`.
+    /// y, after the loss its derivative by the readout's sum: `[steps, outputs, lanes]`.
     output: Aligned,
     /// The first step at which that derivative is not 0.
     derived_from: usize,
@@ -60,6 +61,8 @@ pub(super) struct Context<'a> {
     pub plan: &'a Plan,
     pub steps: usize,
     pub scales: Scales,
+    /// The sequence that the first sample of the batch is: which noise it has.
+    pub first_sequence: u64,
     /// Where lane groups run beside each other: those (or, where several share memory, groups of them) that are not through yet.
     running: AtomicUsize,
 }
@@ -102,9 +105,16 @@ pub(super) struct Scales {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(network: &'a Network, isa: Isa, plan: &'a Plan, steps: usize, scales: Scales) -> Self {
+    pub fn new(
+        network: &'a Network,
+        isa: Isa,
+        plan: &'a Plan,
+        steps: usize,
+        scales: Scales,
+        first_sequence: u64,
+    ) -> Self {
         let running = AtomicUsize::new(plan.groups.len().div_ceil(plan.in_turn()));
-        Self { network, isa, plan, steps, scales, running }
+        Self { network, isa, plan, steps, scales, first_sequence, running }
     }
 
     /// Calls `run` for every lane group, each with its workspace: beside each other, but one after the other where they share one.
@@ -138,7 +148,13 @@ impl<'a> Context<'a> {
 
     fn step<'b>(&'b self, lanes: usize, tiles: InTiles<'b>) -> Step<'b> {
         let rows = self.rows(self.plan.forward.as_ref(), tiles.map(|(tiles, _)| tiles));
-        Step { network: self.network, isa: self.isa, lanes, rows, tiles }
+        let (wiring, values) = (self.network.wiring(), self.network.parameters().matrices());
+        Step { wiring, values, isa: self.isa, lanes, rows, tiles }
+    }
+
+    /// Which noise there is in step `t` of these lanes.
+    fn moment(&self, lanes: Lanes, t: usize) -> Moment {
+        Moment { first: self.first_sequence + lanes.first as u64, used: lanes.used, step: t as u64 }
     }
 }
 
@@ -183,23 +199,27 @@ impl LaneGroup {
         let wiring = context.network.wiring();
         let (inputs, outputs) = (wiring.channels() * self.lanes.stored, wiring.outputs() * self.lanes.stored);
         let segments = context.plan.storage.as_ref().map(|storage| &storage.segments);
-        // where every state is kept, the readout waits: threads that share time steps need not wait for it each time
-        let waits = segments.is_some_and(|segments| segments.count() == 1);
+        let cell = wiring.dynamics();
+        let kernels = cell.single().kernels;
+        // where all that it reads is kept, the readout waits: threads that share time steps need not wait for it each time
+        let waits = segments.is_some_and(|segments| segments.count() == 1) && !cell.reads_rates_apart();
         let squares = &mut [0.0; MAX_LANES][..self.lanes.stored];
         // Σ r² of each sample up to its end
         let ended = &mut [0.0; MAX_LANES][..self.lanes.used];
         for t in 0..context.steps {
             let step = context.step(self.lanes.stored, tiles);
-            let activations = workspace.forward(&step, segments, t, part(&self.input, t, inputs));
+            let moment = context.moment(self.lanes, t);
+            let passed = workspace.forward(&step, segments, moment, part(&self.input, t, inputs));
             if !waits {
-                step.readout(activations, part_mut(&mut self.output, t, outputs));
+                let read = if cell.reads_rates_apart() { passed.rates } else { passed.states };
+                step.readout(read, part_mut(&mut self.output, t, outputs));
             }
             if context.scales.sum_rates {
-                lane_squares(context.isa, self.lanes.stored, wiring.rectified(), activations, squares);
+                kernels.lane_squares(context.isa, self.lanes.stored, passed.states, squares);
                 self.ending(t).for_each(|lane| ended[lane] = squares[lane]);
             }
             if !rates.is_empty() {
-                to_samples(activations, self.lanes, [t, context.steps], rates, |a| step.rate(a));
+                to_samples(passed.rates, self.lanes, [t, context.steps], rates);
             }
         }
         self.totals.rates = ended.iter().sum();
@@ -216,7 +236,7 @@ impl LaneGroup {
         }
     }
 
-    /// Adds up the loss of the outputs and, in training, turns them into derivatives by V a + c.
+    /// Adds up the loss of the outputs and, in training, turns them into derivatives by the readout's sum.
     pub(super) fn loss(&mut self, context: &Context, workspace: &mut Workspace) {
         let Self { lanes: Lanes { used, stored, .. }, .. } = *self;
         self.derived_from = context.steps;
@@ -324,15 +344,18 @@ impl LaneGroup {
         let slots = together + 1;
         // δ of the steps `flushed..` (counted downward) are already in the gradient
         let mut flushed = context.steps;
-        // for the same reason as in the forward pass; δ, which it does not need, turns activations into rates
-        let whole = segments.count() == 1;
-        if whole {
+        let kernels = wiring.dynamics().single().kernels;
+        let reads_rates = wiring.dynamics().reads_rates_apart();
+        // for the same reason as in the forward pass; δ, which it does not need, turns states into rates
+        let at_once = segments.count() == 1 && !reads_rates;
+        if at_once {
             let step = context.step(lanes, None);
             for t in (self.derived_from..context.steps).rev() {
                 let states = workspace.states.get(t, size);
-                step.add_readout_gradients(part(&self.output, t, outputs), states, gradients);
+                step.add_readout_gradients(part(&self.output, t, outputs), states, gradients.matrices_mut());
             }
         }
+        workspace.begin_backward();
         for k in (0..segments.count()).rev() {
             let segment = segments.range(k);
             if segment.end < context.steps {
@@ -342,7 +365,8 @@ impl LaneGroup {
                 hold.turn(Direction::Forward, context.network);
                 for t in segment.clone() {
                     let step = context.step(lanes, hold.get().tiles());
-                    workspace.forward_again(&step, segments, k, t, part(&self.input, t, inputs));
+                    let moment = context.moment(self.lanes, t);
+                    workspace.forward_again(&step, segments, k, moment, part(&self.input, t, inputs));
                 }
             }
             hold.turn(Direction::Backward, context.network);
@@ -352,30 +376,42 @@ impl LaneGroup {
                 let rows = context.rows(context.plan.backward.as_ref(), backward.backward_tiles());
                 let last = t + 1 == context.steps;
                 let dy = (t >= self.derived_from).then(|| part(&self.output, t, outputs));
-                let states = workspace.states.get_mut(t - segment.start, size);
-                if let Some(dy) = dy.filter(|_| !whole) {
-                    step.add_readout_gradients(dy, states, gradients);
+                let places = [t % slots, (t + 1) % slots];
+                let BackwardStep { states, memo, delta, later, carried } =
+                    workspace.backward(t - segment.start, places, size);
+                let by_readout = dy.filter(|_| !at_once);
+                if let Some(dy) = by_readout.filter(|_| !reads_rates) {
+                    step.add_readout_gradients(dy, states, gradients.matrices_mut());
+                }
+                if only_readout {
+                    if reads_rates {
+                        kernels.rates(context.isa, states);
+                    }
+                } else {
+                    if context.scales.rate_decay != 0.0 {
+                        // a sample that is over has no rates to be small
+                        for (decay, &length) in self.rate_decay.iter_mut().zip(&self.lengths[..self.lanes.used]) {
+                            *decay = if t < length as usize { context.scales.rate_decay } else { 0.0 };
+                        }
+                    }
+                    let rate_decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
+                    let by_rates = outside.by_rates.map(|all| {
+                        to_lanes(all, self.lanes, [t, context.steps], &mut by_rates);
+                        &*by_rates
+                    });
+                    let later = (!last).then_some(later);
+                    let given = Derivatives { later, by_sums: dy, by_rates, rate_decay, memo };
+                    backward.adjoint(&step, rows, given, BackStep { states, delta, carried });
+                    self.beyond.add_step(outside, &step, t, delta);
+                    if t == 0 && !self.beyond.initial.is_empty() {
+                        backward.by_rates_before(&step, delta, &mut self.beyond.initial);
+                    }
+                }
+                if let Some(dy) = by_readout.filter(|_| reads_rates) {
+                    step.add_readout_gradients(dy, states, gradients.matrices_mut());
                 }
                 if only_readout {
                     continue;
-                }
-                let (own, later) = workspace.delta.two(t % slots, (t + 1) % slots, size);
-                let later = (!last).then_some(later);
-                if context.scales.rate_decay != 0.0 {
-                    // a sample that is over has no rates to be small
-                    for (decay, &length) in self.rate_decay.iter_mut().zip(&self.lengths[..self.lanes.used]) {
-                        *decay = if t < length as usize { context.scales.rate_decay } else { 0.0 };
-                    }
-                }
-                let decay = (context.scales.rate_decay != 0.0).then_some(&*self.rate_decay);
-                let by_rates = outside.by_rates.map(|all| {
-                    to_lanes(all, self.lanes, [t, context.steps], &mut by_rates);
-                    &*by_rates
-                });
-                backward.adjoint(&step, rows, later, dy, by_rates, decay, states, own);
-                self.beyond.add_step(outside, &step, t, own);
-                if t == 0 && !self.beyond.initial.is_empty() {
-                    backward.by_rates_before(&step, own, &mut self.beyond.initial);
                 }
                 // steps t+1..flushed have their δ and the rates before them; step 0 has no rates before it
                 if flushed - (t + 1) == together || t == 0 {
@@ -393,7 +429,7 @@ impl LaneGroup {
                         Outer { delta: workspace.delta.get(k % slots, size), states: part(&self.input, k, inputs) }
                     });
                     let count = flushed - (t + 1);
-                    step.add_gradients(&pairs[..count], &with_input[..count], gradients);
+                    step.add_gradients(&pairs[..count], &with_input[..count], gradients.matrices_mut());
                     flushed = t + 1;
                 }
             }
@@ -403,6 +439,6 @@ impl LaneGroup {
         }
         let step = context.step(lanes, hold.get().tiles());
         let first = [Outer { delta: workspace.delta.get(0, size), states: part(&self.input, 0, inputs) }];
-        step.add_gradients(&[], &first, gradients);
+        step.add_gradients(&[], &first, gradients.matrices_mut());
     }
 }

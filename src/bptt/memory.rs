@@ -1,6 +1,7 @@
 //! What a training step needs of memory, counted from sizes before anything is allocated.
 
 use super::plan::{apart, groups_of};
+use super::storage::Sizes;
 use super::{Layout, Storage, Target, TargetKind};
 use crate::error::{Error, Result};
 use crate::network::{ParameterId, Wiring};
@@ -44,10 +45,9 @@ impl BpttMemory {
         }
         let mut out = Self { batch: samples(wiring, targets, batch, steps), ..Self::default() };
         for group in groups_of(wiring, batch) {
-            let state = words(&[wiring.neurons(), group.stored]);
-            out.states = out.states.saturating_add(state);
-            let output = words(&[wiring.outputs(), group.stored]);
-            out.rates = out.rates.saturating_add(state.saturating_mul(2).saturating_add(output));
+            let sizes = Sizes::forward_only(wiring, group);
+            out.states = out.states.saturating_add(sizes.kept().saturating_mul(WORD));
+            out.rates = out.rates.saturating_add(sizes.passing().saturating_mul(WORD));
         }
         out
     }

@@ -4,6 +4,8 @@
 //! targets, then asks for the gradient. Gradients exist at stored entries only. Where not every state fits in memory, a
 //! [`Storage`] says which are kept; the others are computed twice, with the same bits.
 
+#[cfg(test)]
+mod cell_tests;
 mod lane_group;
 mod layout;
 mod loss;
@@ -12,6 +14,7 @@ mod outside;
 mod plan;
 mod slots;
 mod storage;
+mod unroll;
 mod workspace;
 
 use daleian_kernels::{Isa, add_assign, sum_parts, sum_squares};
@@ -27,6 +30,7 @@ pub use plan::{Lanes, Plan, PlanSummary, cut, widest};
 #[cfg(feature = "cli")]
 pub(crate) use slots::Slots;
 pub use storage::{Segments, Storage};
+pub use unroll::{Precision, Unroll, Unrolled};
 
 use crate::exec::Exec;
 use crate::network::step::{Backward, Direction};
@@ -97,6 +101,7 @@ pub struct Bptt {
     trainable: Vec<ParameterId>,
     /// Whether every lane group has gone forward and none back since.
     ready: bool,
+    first_sequence: u64,
 }
 
 impl Bptt {
@@ -150,7 +155,7 @@ impl Bptt {
             spare.resize_with(tree::waiting(groups.len()), zeros);
         }
         let (exec, backward, trainable) = (exec.into(), Some(backward), trainable.to_vec());
-        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false }
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false, first_sequence: 0 }
     }
 
     /// Memory to run batches forward only: states are not kept.
@@ -170,7 +175,7 @@ impl Bptt {
         let groups = groups(wiring, &plan, targets.into(), steps, false);
         let workspaces = plan.groups.iter().map(|&lanes| Workspace::forward_only(wiring, lanes)).collect();
         let (exec, backward, spare, trainable) = (exec.into(), None, Vec::new(), Vec::new());
-        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false }
+        Self { exec, steps, plan, groups, workspaces, backward, spare, trainable, ready: false, first_sequence: 0 }
     }
 
     /// The lane groups, to fill their inputs and targets and to read their outputs.
@@ -196,6 +201,12 @@ impl Bptt {
         }
     }
 
+    /// Which noise a cell that has any is given: the first sample of the next batches is sequence `first`, the one after it
+    /// the next, and so on. The same sequence has the same noise, whatever batch it is in.
+    pub fn set_first_sequence(&mut self, first: u64) {
+        self.first_sequence = first;
+    }
+
     /// How the step is cut up.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -216,7 +227,7 @@ impl Bptt {
         if let Some(backward) = &mut self.backward {
             backward.forward_alone(network.parameters());
         }
-        let context = Context::new(network, isa, &self.plan, steps, scales);
+        let context = Context::new(network, isa, &self.plan, steps, scales, self.first_sequence);
         let in_tiles = self.backward.as_ref().and_then(Backward::tiles);
         context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
             group.forward(&context, in_tiles, workspace, &mut []);
@@ -260,7 +271,7 @@ impl Bptt {
         let (isa, steps) = (self.exec.isa(), self.steps);
         let (plan, (wiring, parameters)) = (&self.plan, (network.wiring(), network.parameters()));
         let backward = self.backward.as_mut().expect("memory for training, not for running forward only");
-        let context = Context::new(network, isa, plan, steps, scales);
+        let context = Context::new(network, isa, plan, steps, scales, self.first_sequence);
         let outside = pass.outside();
         if plan.apart {
             let shared = &*backward;

@@ -91,7 +91,7 @@ impl Bptt {
             parts.push((group.lanes.first, Mutex::new(part)));
             rest = behind;
         }
-        let context = Context::new(network, self.exec.isa(), &self.plan, steps, Scales::default());
+        let context = Context::new(network, self.exec.isa(), &self.plan, steps, Scales::default(), self.first_sequence);
         let in_tiles = self.backward.as_ref().and_then(|backward| backward.tiles());
         context.beside_each_other(&mut self.workspaces, &mut self.groups, |workspace, group| {
             let part = parts.iter().find(|(first, _)| *first == group.lanes.first).expect("a part for each lane group");
@@ -115,7 +115,7 @@ impl Bptt {
         for group in &self.groups {
             let (part, behind) = rest.split_at_mut(group.lanes.used * self.steps * outputs);
             for (t, y) in group.output().chunks_exact(outputs * group.lanes.stored).enumerate() {
-                to_samples(y, group.lanes, [t, self.steps], part, |y| y);
+                to_samples(y, group.lanes, [t, self.steps], part);
             }
             rest = behind;
         }
@@ -152,7 +152,7 @@ impl Bptt {
         fits("derivatives by inputs", further.by_inputs.as_ref().map(|out| out.len()), &[samples, steps, channels]);
         fits("derivatives by initial rates", further.by_initial.as_ref().map(|out| out.len()), &[samples, neurons]);
 
-        let context = Context::new(network, self.exec.isa(), &self.plan, steps, Scales::default());
+        let context = Context::new(network, self.exec.isa(), &self.plan, steps, Scales::default(), self.first_sequence);
         let encoder = further.by_inputs.is_some().then(|| {
             let transposed = Transposed::new(wiring.input());
             let mut values = Aligned::zeros(wiring.input().nnz());
@@ -176,7 +176,7 @@ impl Bptt {
             for group in self.groups.iter().filter(|group| !of(&group.beyond).is_empty()) {
                 let (part, behind) = rest.split_at_mut(group.lanes.used * steps * width);
                 for (t, values) in of(&group.beyond).chunks_exact(width * group.lanes.stored).enumerate() {
-                    to_samples(values, group.lanes, [t, steps], part, |x| x);
+                    to_samples(values, group.lanes, [t, steps], part);
                 }
                 rest = behind;
             }
@@ -231,17 +231,11 @@ impl Beyond {
 }
 
 /// `values`, `[width, lanes]` of step `t`, into the samples of the lane group, `[samples, steps, width]`.
-pub(super) fn to_samples(
-    values: &[f32],
-    lanes: Lanes,
-    [t, steps]: [usize; 2],
-    out: &mut [f32],
-    of: impl Fn(f32) -> f32,
-) {
+pub(super) fn to_samples(values: &[f32], lanes: Lanes, [t, steps]: [usize; 2], out: &mut [f32]) {
     let width = values.len() / lanes.stored;
     for (lane, sample) in out.chunks_exact_mut(steps * width).take(lanes.used).enumerate() {
         for (k, out) in sample[t * width..][..width].iter_mut().enumerate() {
-            *out = of(values[k * lanes.stored + lane]);
+            *out = values[k * lanes.stored + lane];
         }
     }
 }

@@ -36,6 +36,16 @@ impl Slots {
         &mut self.0[at(k, size)..][..size]
     }
 
+    /// Time step `k`; nothing of a buffer that was made without room.
+    pub fn get_or_empty(&self, k: usize, size: usize) -> &[f32] {
+        if self.0.is_empty() { &[] } else { self.get(k, size) }
+    }
+
+    /// As [`get_or_empty`](Self::get_or_empty), to change.
+    pub fn get_mut_or_empty(&mut self, k: usize, size: usize) -> &mut [f32] {
+        if self.0.is_empty() { &mut [] } else { self.get_mut(k, size) }
+    }
+
     /// Time steps `a` and `b` (different): the first to write, the second to read.
     pub fn two(&mut self, a: usize, b: usize, size: usize) -> (&mut [f32], &[f32]) {
         let [a, b] = [a, b].map(|k| at(k, size));
@@ -77,7 +87,9 @@ mod tests {
         let (a, b) = slots.two(1, 0, 32);
         a[31] += b[31];
         assert_eq!([0, 1, 2].map(|k| slots.get(k, 32)[31]), [2.0, 3.0, 2.0]);
-        assert_eq!(slots.get(1, 32)[0], 1.0);
+        assert_eq!((slots.get(1, 32)[0], slots.get_or_empty(1, 32)[0]), (1.0, 1.0));
+        let mut none = Slots::zeros(0);
+        assert!(none.get_or_empty(1, 32).is_empty() && none.get_mut_or_empty(1, 32).is_empty());
         assert!(slots.0.chunks(48).all(|slot| slot[32..].iter().all(|&x| x == 0.0)), "nothing between them is touched");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The states of T steps take T slots of neurons · lanes · 4 bytes (and a cache line, where their number is even). With
 //! fewer slots M, time is cut into segments. The states of the last stay from the forward pass; of the others the forward
-//! pass keeps the rates before them alone (of the first not even that: it starts from rest), and the backward pass
+//! pass keeps the states before them alone (of the first not even that: it starts from rest), and the backward pass
 //! computes their states a second time, one segment at a time. What a segment restarted from is of no use to those before
 //! it, so they have that slot too. With k such restarts the last two segments have L = M - k slots each, those before
 //! L + 1, L + 2, ... M, and
@@ -107,13 +107,13 @@ impl Segments {
         self.starts[k]..self.starts.get(k + 1).copied().unwrap_or(self.steps)
     }
 
-    /// The slot of the rates that segment `k` restarts from, behind its own; `None` where it starts from rest or is
+    /// The slot of the states that segment `k` restarts from, behind its own; `None` where it starts from rest or is
     /// not computed twice.
     pub(super) fn restart(&self, k: usize) -> Option<usize> {
         (k > 0 && k + 1 < self.count()).then(|| self.slots - k)
     }
 
-    /// The slot where the rates of step `t` are kept, if a segment restarts from them.
+    /// The slot where the states of step `t` are kept, if a segment restarts from them.
     pub(super) fn restart_after(&self, t: usize) -> Option<usize> {
         self.restart(self.starts.binary_search(&(t + 1)).ok()?)
     }
@@ -176,14 +176,14 @@ impl Storage {
         self.states(wiring, batch).saturating_add(self.rates(wiring, batch))
     }
 
-    /// Bytes of states.
+    /// Bytes of what is kept of each step.
     pub(super) fn states(&self, wiring: &Wiring, batch: usize) -> u64 {
-        self.sum(wiring, batch, |sizes| sizes.states)
+        self.sum(wiring, batch, |sizes| sizes.kept())
     }
 
-    /// Bytes of rates and δ.
+    /// Bytes of rates, δ and whatever else there is of a few steps.
     pub(super) fn rates(&self, wiring: &Wiring, batch: usize) -> u64 {
-        self.sum(wiring, batch, |sizes| sizes.rates.saturating_add(sizes.delta))
+        self.sum(wiring, batch, |sizes| sizes.passing())
     }
 
     fn sum(&self, wiring: &Wiring, batch: usize, of: impl Fn(Sizes) -> u64) -> u64 {
@@ -200,10 +200,18 @@ impl Storage {
                 .map(|group| of(group.stored, (wiring.neurons() as u64).saturating_mul(group.stored as u64)));
             sizes.max().unwrap_or(0)
         };
+        let cell = wiring.dynamics();
+        let kernels = cell.single().kernels;
+        let slots = widest(&|_, size| Slots::elements(self.segments.slots, size));
+        let size = widest(&|_, size| size);
+        let only = |wanted: bool, elements: u64| if wanted { elements } else { 0 };
         Sizes {
-            states: widest(&|_, size| Slots::elements(self.segments.slots, size)),
-            rates: widest(&|_, size| if wiring.rectified() { size.saturating_mul(2) } else { 0 }),
+            states: slots,
+            memo: only(kernels.keeps_memo(), slots),
+            rates: only(!kernels.sends_state(), size.saturating_mul(2)),
             delta: widest(&|lanes, size| Slots::elements(self.together(lanes) + 1, size)),
+            carried: only(kernels.carries_back(), size),
+            noise: only(cell.noise().is_some(), size),
         }
     }
 
@@ -238,11 +246,39 @@ impl fmt::Display for Storage {
 }
 
 /// Elements of the buffers of [`Workspace`](super::workspace::Workspace). Sizes beyond all memory stay at `u64::MAX`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sizes {
     pub states: u64,
+    pub memo: u64,
     pub rates: u64,
     pub delta: u64,
+    pub carried: u64,
+    pub noise: u64,
+}
+
+impl Sizes {
+    /// Of a lane group that runs forward only: nothing is kept.
+    pub fn forward_only(wiring: &Wiring, group: Lanes) -> Self {
+        let of = |rows: usize| (rows as u64).saturating_mul(group.stored as u64);
+        let (cell, size) = (wiring.dynamics(), of(wiring.neurons()));
+        Self {
+            states: Slots::elements(passing(wiring), size),
+            rates: if cell.single().kernels.sends_state() { 0 } else { size.saturating_mul(2) },
+            delta: Slots::elements(1, of(wiring.outputs())),
+            noise: if cell.noise().is_some() { size } else { 0 },
+            ..Self::default()
+        }
+    }
+
+    /// What is kept of each step.
+    pub fn kept(&self) -> u64 {
+        self.states.saturating_add(self.memo)
+    }
+
+    /// All else.
+    pub fn passing(&self) -> u64 {
+        [self.delta, self.carried, self.noise].into_iter().fold(self.rates, u64::saturating_add)
+    }
 }
 
 /// Bytes of an `f32`.
@@ -258,9 +294,10 @@ fn pass(wiring: &Wiring, batch: usize) -> usize {
     groups_of(wiring, batch).iter().map(|group| steps_per_pass(columns, group.stored)).max().unwrap_or(1)
 }
 
-/// Slots that states need which are only passed by: where rates are not kept apart, a step reads one and writes another.
-fn passing(wiring: &Wiring) -> usize {
-    if wiring.rectified() { 1 } else { 2 }
+/// Slots that states need which are only passed by: where a step reads states, it reads one and writes another.
+pub(super) fn passing(wiring: &Wiring) -> usize {
+    let kernels = wiring.dynamics().single().kernels;
+    if kernels.sends_state() || kernels.reads_state() { 2 } else { 1 }
 }
 
 #[cfg(test)]

@@ -63,8 +63,7 @@ fn network(network: &NetworkContents, add: &mut dyn FnMut(&str, String)) {
             format!("{} {}", population.neurons, population.sign.map_or("of several signs", word)),
         );
     }
-    let rates = if network.rectified { ", rates rectified" } else { "" };
-    add("cell", format!("{:?}{rates}", network.activation).to_lowercase());
+    add("cell", network.cell.to_string());
     add("inputs, outputs", format!("{}, {}", network.channels, network.outputs));
     add("synapses", format!("{}, density {:.4} %", network.synapses, 100.0 * network.density));
     for (name, degree) in [("  received", network.in_degree), ("  sent", network.out_degree)] {

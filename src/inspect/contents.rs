@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::{Degrees, in_degrees, largest_magnitude, out_degrees, weight_distribution};
-use crate::network::{ActivationName, Network, ParameterId, RECURRENT, Wiring};
+use crate::network::{CellSpec, Network, ParameterId, RECURRENT, Wiring};
 
 /// What a network contains.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,10 +14,9 @@ pub struct NetworkContents {
     pub channels: usize,
     /// Outputs.
     pub outputs: usize,
-    /// phi.
-    pub activation: ActivationName,
-    /// Whether rates are rectified.
-    pub rectified: bool,
+    /// What a neuron does.
+    #[serde(flatten)]
+    pub cell: CellSpec,
     /// Neurons by type, in the order in which types first appear.
     pub populations: Vec<PopulationContents>,
     /// Stored recurrent weights.
@@ -128,8 +127,7 @@ impl NetworkContents {
             neurons: wiring.neurons(),
             channels: wiring.channels(),
             outputs: wiring.outputs(),
-            activation: wiring.cell().activation,
-            rectified: wiring.rectified(),
+            cell: wiring.cell(),
             populations: populations.collect(),
             synapses: pattern.nnz(),
             density: pattern.density(),

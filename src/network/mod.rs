@@ -2,6 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod init;
+mod matrices;
 mod neuron_tensors;
 mod one_lane;
 mod parameter;
@@ -12,16 +13,18 @@ pub(crate) mod step;
 mod stepper;
 mod wiring;
 
+pub use matrices::Matrices;
 pub use one_lane::OneLane;
 #[cfg(feature = "cli")]
 pub(crate) use one_lane::slices;
 pub use parameter::{BIAS, COMMON_NAMES, INPUT, Parameter, ParameterId, READOUT, READOUT_BIAS, RECURRENT, Shape};
 pub use parameters::Parameters;
-pub use spec::{ActivationName, Blocks, CellSpec, Fan, InitSpec, InitWeights, InputSpec, ReadoutSpec};
+pub use spec::{Blocks, Fan, InitSpec, InitWeights, InputSpec, ReadoutSpec};
 pub use spectrum::leading_eigenvalue;
 pub use stepper::{State, Stepper};
 pub use wiring::Wiring;
 
+pub use crate::cell::{ActivationName, CellKind, CellSpec, ReadName};
 use crate::connectome::Connectome;
 use crate::error::Result;
 

@@ -1,5 +1,5 @@
-//! The one-step equations with one lane, z = W r + U x + b, a = phi(z), r' = rho(a), y = g(V a + c), and how W is kept
-//! for them.
+//! A step with one lane, z = W r + U x + b and what the cell makes of it, y = g(V s + c) or g(V r + c), and how W is kept for
+//! it.
 //!
 //! With one lane a step reads each weight once, so that the bytes moved are what it takes: W's column indices are
 //! compressed, large matrices are kept in slices, and the weights of silent presynaptic neurons are passed over where
@@ -8,12 +8,14 @@
 use std::ops::Range;
 
 use daleian_kernels::{
-    Columns, Compressed, Event, EventProduct, ForwardVector, Isa, MAX_ROWS, Recurrent, RowProduct, Rows, SUMS_APART,
-    Sliced, SlicedProduct, forward_vector, list_events,
+    Columns, Compressed, Elman, Event, EventProduct, ForwardVector, Isa, MAX_ROWS, NewVectors, Recurrent, RowProduct,
+    Rows, SUMS_APART, Sliced, SlicedProduct, list_events,
 };
 use rayon::prelude::*;
 
-use super::{BIAS, INPUT, Network, READOUT, READOUT_BIAS, RECURRENT, Wiring};
+use super::step::Before;
+use super::{Network, RECURRENT, Wiring};
+use crate::cell::noise::{self, Moment};
 use crate::sparse::{Partition, Pattern, keep_awake};
 
 /// How a [`Stepper`](super::Stepper) keeps W for steps of one lane. More lanes use none of it.
@@ -68,14 +70,15 @@ struct Outgoing {
     columns: Vec<Columns>,
 }
 
-/// What one step writes: a, r (empty where that is a) and y; and where active neurons are listed and their effects summed,
-/// [with room](Room) for them.
+/// What one step writes: s, r (empty where that is s) and y; where active neurons are listed and their effects summed, [with
+/// room](Room) for them; and the noise of the step, where the cell has any.
 pub(super) struct Output<'a> {
-    pub activations: &'a mut [f32],
+    pub states: &'a mut [f32],
     pub rates: &'a mut [f32],
     pub readout: &'a mut [f32],
     pub events: &'a mut [Event],
     pub sums: &'a mut [f32],
+    pub noise: &'a mut [f32],
 }
 
 impl Plan {
@@ -102,13 +105,13 @@ impl Plan {
         all + columns.map(Columns::bytes).sum::<usize>()
     }
 
-    /// One time step. `rates` is `None` where they are zero.
+    /// One time step.
     ///
     /// Which way W is multiplied depends on the rates alone, and neither way on the number of threads.
-    pub fn step(&self, network: &Network, isa: Isa, rates: Option<&[f32]>, input: &[f32], output: Output) {
-        let Network { wiring, parameters } = network;
-        let Output { activations, rates: next, readout, events: list, sums } = output;
-        let few = self.outgoing.as_ref().zip(rates).and_then(|(outgoing, rates)| {
+    pub fn step(&self, network: &Network, isa: Isa, before: Before, input: &[f32], moment: Moment, output: Output) {
+        let (wiring, values) = (&network.wiring, network.parameters.matrices());
+        let Output { states, rates: next, readout, events: list, sums, noise: noises } = output;
+        let few = self.outgoing.as_ref().zip(before.rates).and_then(|(outgoing, rates)| {
             let share = if self.sliced.is_some() { FEWER_ACTIVE } else { FEW_ACTIVE };
             let list = &mut list[..most_active(rates.len(), share)];
             // a caller that is no thread of the pool enters it once a step, below
@@ -120,45 +123,50 @@ impl Plan {
             Some(compressed) => Rows::Compressed(compressed),
             None => Rows::Pattern(wiring.recurrent()),
         };
-        let stored = !next.is_empty();
+        let (cell, constants) = (wiring.dynamics(), wiring.dynamics().single().constants);
+        let stored = [true, !next.is_empty(), true, !noises.is_empty()];
         let ranges = few.map_or(&self.rows, |(outgoing, _)| &outgoing.rows);
         let apart = apart(sums.len(), wiring.neurons(), ranges.parts());
         let cut = |k: usize, row: usize| match k {
-            1 if !stored => 0,
+            _ if !stored[k] => 0,
             2 => row + apart * ranges.part(row),
             _ => row,
         };
-        let neurons = |rows: &Range<usize>, [activations, next, sums]: [&mut [f32]; 3]| {
-            let recurrent = match (few, rates) {
+        let neurons = |rows: &Range<usize>, [states, next, sums, noises]: [&mut [f32]; 4]| {
+            let recurrent = match (few, before.rates) {
                 (Some((outgoing, events)), _) => {
                     Recurrent::Events(EventProduct { columns: outgoing.of(rows.start), events })
                 }
                 (None, Some(states)) => match &self.sliced {
                     Some(matrix) => Recurrent::Slices(SlicedProduct { matrix, states }),
-                    None => Recurrent::Full(RowProduct { rows: all, values: &parameters[RECURRENT], states }),
+                    None => Recurrent::Full(RowProduct { rows: all, values: values.recurrent, states }),
                 },
                 (None, None) => Recurrent::Zero,
             };
-            let input = RowProduct { rows: Rows::Pattern(wiring.input()), values: &parameters[INPUT], states: input };
-            let (bias, activation) = (&*parameters[BIAS], wiring.activation());
-            let call = ForwardVector { rows, recurrent, input: Some(input), bias, activation };
-            forward_vector(isa, &call, sums, activations, stored.then_some(next));
-        };
-        let outputs = |states: &[f32], readout: &mut [f32]| {
-            let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: &parameters[READOUT], states };
+            if let Some(noise) = cell.noise() {
+                noise::fill(noise, moment, rows, 1, noises);
+            }
             let call = ForwardVector {
-                rows: &(0..wiring.outputs()),
-                recurrent: Recurrent::Full(product),
-                input: None,
-                bias: &parameters[READOUT_BIAS],
-                activation: wiring.readout_activation(),
+                input: Some(RowProduct { rows: Rows::Pattern(wiring.input()), values: values.input, states: input }),
+                constants,
+                before: before.states.map(|states| &states[rows.clone()]),
+                noise: stored[3].then_some(&*noises),
+                ..ForwardVector::new(rows, recurrent, values.bias)
             };
-            forward_vector(isa, &call, &mut [], readout, None);
+            cell.one_lane().forward_vector(isa, &call, NewVectors { sums, states, rates: stored[1].then_some(next) });
+        };
+        let outputs = |read: &[f32], readout: &mut [f32]| {
+            let product = RowProduct { rows: Rows::Pattern(wiring.readout()), values: values.readout, states: read };
+            let rows = 0..wiring.outputs();
+            let call = ForwardVector::new(&rows, Recurrent::Full(product), values.readout_bias);
+            let out = NewVectors { sums: &mut [], states: readout, rates: None };
+            Elman::plain(wiring.readout_activation()).one_lane().forward_vector(isa, &call, out);
         };
         let shared = ranges.parts() > 1;
         inside(shared, || {
-            ranges.for_each([&mut *activations, next, sums], &cut, &neurons);
-            alone(shared, || outputs(activations, readout));
+            ranges.for_each([&mut *states, &mut *next, sums, noises], &cut, &neurons);
+            let read = if cell.reads_rates_apart() { next } else { states };
+            alone(shared, || outputs(read, readout));
         });
     }
 }

@@ -1,42 +1,8 @@
-//! What a configuration says of the cell, the inputs, the readout and the weights at the start.
+//! What a configuration says of the inputs, the readout and the weights at the start.
 
 use serde::{Deserialize, Serialize};
 
-/// phi, the activation function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ActivationName {
-    /// tanh(z).
-    Tanh,
-    /// max(z, 0).
-    Relu,
-    /// 1 / (1 + exp(-z)).
-    Sigmoid,
-    /// ln(1 + exp(z)).
-    Softplus,
-    /// z.
-    Identity,
-}
-
-/// One neuron: `a = phi(z)`, `r = rho(a)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct CellSpec {
-    /// phi.
-    pub activation: ActivationName,
-    /// Whether rho is `max(a, 0)` rather than the identity.
-    pub rectified: bool,
-    /// Whether the recurrent layer has a bias (without one it is 0 and stays 0).
-    #[serde(default = "yes")]
-    pub bias: bool,
-}
-
-impl Default for CellSpec {
-    /// The paper's cell under Dale's law: tanh, rectified, with a bias.
-    fn default() -> Self {
-        Self { activation: ActivationName::Tanh, rectified: true, bias: true }
-    }
-}
+use crate::cell::ActivationName;
 
 /// Which entries a matrix between channels and neurons has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -123,10 +89,6 @@ pub enum Fan {
     Neurons,
     /// The number of synapses of each postsynaptic neuron.
     InDegree,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn one() -> f64 {

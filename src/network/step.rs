@@ -1,19 +1,23 @@
-//! The one-step equations and their adjoint, for one tile of lanes.
+//! One time step of a network and its adjoint, for one lane group.
 //!
-//! z = W r + U x + b, a = phi(z), r' = rho(a), y = g(V a + c); backward, with dy the derivative by V a + c,
-//! δ = phi'(z) ∘ (Vᵀ dy + rho'(a) ∘ (Wᵀ δ' + κ r)). Nothing outside this file knows them, but for the forward step of one
-//! lane beside it.
+//! z = W r + U x + b, of which the [cell](crate::cell) makes the state s and the rate r; y = g(V s + c), or g(V r + c). Nothing
+//! outside this folder knows how the matrices meet, but for the forward step of one lane beside it.
 
 use std::ops::Range;
 
-use daleian_kernels::{self as kernels, Aligned, Forward, Isa, Operand, Outer, Product};
+use daleian_kernels::{Activation, Aligned, Elman, Forward, Isa, NewStates, Operand, Product};
 
-use super::{BIAS, INPUT, Network, Parameters, READOUT, READOUT_BIAS, RECURRENT};
+use super::{Matrices, Wiring};
+use crate::cell::noise::{self, Moment};
+use crate::cell::{Cell, Equations, Real};
 use crate::sparse::{Partition, Tiles};
 
+pub(crate) use adjoint::{BackStep, Derivatives};
 pub(crate) use backward::{Backward, Direction};
 
+mod adjoint;
 mod backward;
+mod gradients;
 
 /// How the rows of a matrix are walked: in one go, or in ranges on all threads.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +27,11 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn for_each<const K: usize>(
+    fn for_each<T: Send, const K: usize>(
         self,
-        outputs: [&mut [f32]; K],
+        outputs: [&mut [T]; K],
         cut: impl Fn(usize, usize) -> usize + Sync,
-        work: impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync,
+        work: impl Fn(&Range<usize>, [&mut [T]; K]) + Sync,
     ) {
         match self {
             Self::Whole(rows) => work(&(0..rows), outputs),
@@ -36,12 +40,13 @@ impl Rows<'_> {
     }
 }
 
-/// A network, the instructions to run it with, and the width of the tile.
+/// A network, the instructions to run it with, and the width of the lane group.
 #[derive(Clone, Copy)]
-pub(crate) struct Step<'a> {
-    pub network: &'a Network,
+pub(crate) struct Step<'a, E = f32> {
+    pub wiring: &'a Wiring,
+    pub values: Matrices<&'a [E]>,
     pub isa: Isa,
-    /// Lanes of the tile: 16, 32, 48 or 64.
+    /// Lanes of the group: 16, 32, 48 or 64.
     pub lanes: usize,
     /// How the neurons are walked forward and in the gradient.
     pub rows: Rows<'a>,
@@ -49,121 +54,111 @@ pub(crate) struct Step<'a> {
     pub tiles: Option<(&'a Tiles, &'a Aligned)>,
 }
 
-impl Step<'_> {
-    /// `activations = phi(W rates + U input + b)`, `next = rho(activations)`.
-    ///
-    /// `rates` is `None` where they are zero; `next` is empty where rates are the activations themselves.
-    pub fn forward(&self, rates: Option<&[f32]>, input: &[f32], activations: &mut [f32], next: &mut [f32]) {
-        let Network { wiring, parameters } = self.network;
-        let stored = !next.is_empty();
-        let cut = |k: usize, row: usize| if k == 0 || stored { row * self.lanes } else { 0 };
-        self.rows.for_each([activations, next], cut, |rows, [activations, next]| {
-            let recurrent = match (rates, self.tiles) {
-                (None, _) => Product::Zero,
-                (Some(states), None) => {
-                    Product::Of(Operand { pattern: wiring.recurrent(), values: &parameters[RECURRENT], states })
-                }
-                (Some(states), Some((tiles, values))) => {
-                    tiles.product(self.isa, self.lanes, rows, values, states, activations);
-                    Product::Made
-                }
-            };
+/// What a step starts from; `None` where it is zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'a, E = f32> {
+    /// What W multiplies.
+    pub rates: Option<&'a [E]>,
+    /// Read only by a cell that reads its own state.
+    pub states: Option<&'a [E]>,
+}
+
+/// Where the results of a step go, each `[neurons, lanes]`.
+pub(crate) struct After<'a, E = f32> {
+    pub states: &'a mut [E],
+    /// Empty where it is not kept.
+    pub memo: &'a mut [E],
+    /// Empty where rates are the states themselves.
+    pub rates: &'a mut [E],
+    /// Room for the noise of the step; empty where the cell has none.
+    pub noise: &'a mut [E],
+}
+
+impl<'a, E: Real> Step<'a, E> {
+    pub fn cell(&self) -> &'a dyn Cell {
+        self.wiring.dynamics()
+    }
+
+    pub fn equations(&self) -> Equations<'a, E> {
+        E::equations(self.cell())
+    }
+
+    /// States and rates from `before` and `input`, with W r made by `recurrent` of some rows. What stands in the states
+    /// after it is the product where it says that it was [made](Product::Made).
+    fn forward_with<'p>(
+        &self,
+        before: Before<E>,
+        input: &[E],
+        moment: Moment,
+        after: After<E>,
+        recurrent: impl Fn(&Range<usize>, &mut [E]) -> Product<'p, E> + Sync,
+    ) where
+        E: 'p,
+    {
+        let Equations { kernels, constants } = self.equations();
+        let noise = self.cell().noise();
+        let outputs = [after.states, after.memo, after.rates, after.noise];
+        let stored = outputs.each_ref().map(|output| !output.is_empty());
+        assert_eq!(stored[3], noise.is_some(), "room for noise where there is noise");
+        let cut = |k: usize, row: usize| if stored[k] { row * self.lanes } else { 0 };
+        self.rows.for_each(outputs, cut, |rows, [states, memo, rates, noises]| {
+            if let Some(noise) = noise {
+                noise::fill(noise, moment, rows, self.lanes, noises);
+            }
             let call = Forward {
-                rows,
-                lanes: self.lanes,
-                recurrent,
-                input: Some(Operand { pattern: wiring.input(), values: &parameters[INPUT], states: input }),
-                bias: &parameters[BIAS],
-                activation: wiring.activation(),
+                input: Some(Operand { pattern: self.wiring.input(), values: self.values.input, states: input }),
+                constants,
+                before: before.states.map(|states| &states[rows.start * self.lanes..rows.end * self.lanes]),
+                noise: stored[3].then_some(&*noises),
+                ..Forward::new(rows, self.lanes, recurrent(rows, states), self.values.bias)
             };
-            kernels::forward(self.isa, &call, activations, stored.then_some(next));
+            let (memo, rates) = (stored[1].then_some(memo), stored[2].then_some(rates));
+            kernels.forward(self.isa, &call, NewStates { states, memo, rates });
         });
     }
 
-    /// `output = g(V activations + c)`, `[outputs, lanes]`.
-    pub fn readout(&self, activations: &[f32], output: &mut [f32]) {
-        let Network { wiring, parameters } = self.network;
-        let call = Forward {
-            rows: &(0..wiring.outputs()),
-            lanes: self.lanes,
-            recurrent: Product::Of(Operand {
-                pattern: wiring.readout(),
-                values: &parameters[READOUT],
-                states: activations,
-            }),
-            input: None,
-            bias: &parameters[READOUT_BIAS],
-            activation: wiring.readout_activation(),
-        };
-        kernels::forward(self.isa, &call, output, None);
+    /// W r of all rows, where W is taken row by row.
+    fn by_rows<'p>(&self, rates: Option<&'p [E]>) -> Product<'p, E>
+    where
+        'a: 'p,
+    {
+        let operand = |states| Operand { pattern: self.wiring.recurrent(), values: self.values.recurrent, states };
+        rates.map(operand).into()
     }
 
-    /// A matrix times states, with nothing added: `[rows, lanes]`.
-    pub fn product(&self, operand: Operand, out: &mut [f32]) {
-        let rows = 0..operand.pattern.rows();
-        let call = Forward {
-            rows: &rows,
-            lanes: self.lanes,
-            recurrent: Product::Of(operand),
-            input: None,
-            bias: &vec![0.0; rows.end],
-            activation: kernels::Activation::Identity,
-        };
-        kernels::forward(self.isa, &call, out, None);
+    /// [`forward`](Step::forward) in any precision, with W taken row by row.
+    pub fn forward_by_rows(&self, before: Before<E>, input: &[E], moment: Moment, after: After<E>) {
+        self.forward_with(before, input, moment, after, |_, _| self.by_rows(before.rates));
     }
 
-    /// The rate of one activation: rho(a).
-    pub fn rate(&self, activation: f32) -> f32 {
-        // written so that NaN stays
-        if self.network.wiring.rectified() && activation <= 0.0 { 0.0 } else { activation }
+    /// `output = g(V read + c)`, `[outputs, lanes]`; `read` are states or rates, as the cell says.
+    pub fn readout(&self, read: &[E], output: &mut [E]) {
+        let rows = 0..self.wiring.outputs();
+        let operand = Operand { pattern: self.wiring.readout(), values: self.values.readout, states: read };
+        let call = Forward::new(&rows, self.lanes, Product::Of(operand), self.values.readout_bias);
+        let rule = Elman::plain(self.wiring.readout_activation());
+        E::elman(&rule).forward(self.isa, &call, output.into());
     }
 }
 
 impl Step<'_> {
-    /// Adds what a few time steps contribute to dW, dU and db. Empty vectors of `gradients` are frozen parameters.
-    ///
-    /// `recurrent` pairs each δ with the rates that W multiplied, `input` each δ with the input. dW is in the order of the
-    /// tiles where there are any.
-    pub fn add_gradients(&self, recurrent: &[Outer], input: &[Outer], gradients: &mut Parameters) {
-        let wiring = &self.network.wiring;
-        let frozen = [gradients[RECURRENT].is_empty(), gradients[INPUT].is_empty(), gradients[BIAS].is_empty()];
-        let cut = |k: usize, row: usize| match (k, self.tiles) {
-            _ if frozen[k] => 0,
-            (0, Some((tiles, _))) => tiles.entry(row),
-            (0, None) => wiring.recurrent().indptr()[row],
-            (1, _) => wiring.input().indptr()[row],
-            _ => row,
-        };
-        let outputs = gradients.several_mut([RECURRENT, INPUT, BIAS]).map(|values| &mut **values);
-        self.rows.for_each(outputs, cut, |rows, [recurrent_out, input_out, bias_out]| {
-            let add = kernels::gradient;
-            match self.tiles {
-                _ if frozen[0] => {}
-                Some((tiles, _)) => tiles.gradient(self.isa, self.lanes, rows, recurrent, recurrent_out),
-                None => add(self.isa, rows, self.lanes, wiring.recurrent(), recurrent, recurrent_out),
-            }
-            if !frozen[1] {
-                add(self.isa, rows, self.lanes, wiring.input(), input, input_out);
-            }
-            if !frozen[2] {
-                for outer in input {
-                    let delta = &outer.delta[rows.start * self.lanes..rows.end * self.lanes];
-                    kernels::row_sums(self.isa, self.lanes, delta, bias_out);
-                }
-            }
-        });
+    /// A matrix times states, with nothing added: `[rows, lanes]`.
+    pub fn product(&self, operand: Operand, out: &mut [f32]) {
+        let (rows, bias) = (0..operand.pattern.rows(), vec![0.0; operand.pattern.rows()]);
+        let call = Forward::new(&rows, self.lanes, Product::Of(operand), &bias);
+        Elman::plain(Activation::Identity).single().forward(self.isa, &call, out.into());
     }
 
-    /// Adds what one time step contributes to dV and dc; `dy` is the derivative by V a + c, `[outputs, lanes]`.
-    pub fn add_readout_gradients(&self, dy: &[f32], activations: &[f32], gradients: &mut Parameters) {
-        let wiring = &self.network.wiring;
-        if !gradients[READOUT].is_empty() {
-            let outer = [Outer { delta: dy, states: activations }];
-            let rows = 0..wiring.outputs();
-            kernels::gradient(self.isa, &rows, self.lanes, wiring.readout(), &outer, &mut gradients[READOUT]);
-        }
-        if !gradients[READOUT_BIAS].is_empty() {
-            kernels::row_sums(self.isa, self.lanes, dy, &mut gradients[READOUT_BIAS]);
-        }
+    /// States and rates from `before` and `input`: see [`Forward`].
+    pub fn forward(&self, before: Before, input: &[f32], moment: Moment, after: After) {
+        let Some((tiles, values)) = self.tiles else { return self.forward_by_rows(before, input, moment, after) };
+        let product = |rows: &Range<usize>, out: &mut [f32]| match before.rates {
+            None => Product::Zero,
+            Some(rates) => {
+                tiles.product(self.isa, self.lanes, rows, values, rates, out);
+                Product::Made
+            }
+        };
+        self.forward_with(before, input, moment, after, product);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use daleian_kernels::{Activation, Aligned, Event, Isa, MAX_LANES, WIDTH};
+use daleian_kernels::{Aligned, Event, Isa, MAX_LANES, WIDTH};
 
 use super::Network;
 use super::one_lane::{OneLane, Output, Plan, Room};
-use super::step::{Rows, Step};
+use super::step::{After, Before, Rows, Step};
+use crate::cell::noise::Moment;
 
 /// Runs a network step by step. It borrows the network and owns nothing that changes, so that one serves many states;
 /// a clone shares its memory.
@@ -31,9 +32,17 @@ pub struct State {
     stride: usize,
     started: bool,
     input: Aligned,
-    activations: Aligned,
+    /// Of the step before last and the last. The former is empty where a step reads no states before it: where rates are kept
+    /// apart and the cell does not read its own.
+    states: [Aligned; 2],
+    /// Of the same steps; empty where rates are the states.
     rates: [Aligned; 2],
     readout: Aligned,
+    /// Empty where the cell has none.
+    noise: Aligned,
+    /// The sequence in lane 0, and the step that comes next in it: which noise there is.
+    sequence: u64,
+    time: u64,
     /// Where active neurons are listed, while they are few; empty with several lanes.
     events: Vec<Event>,
     /// Where their effects are summed, a range of neurons for each thread; empty with several lanes.
@@ -43,12 +52,12 @@ pub struct State {
 impl Network {
     /// Runs this network step by step with the instructions of `isa`.
     ///
-    /// Keeps W in the form that is fastest for one lane: [`OneLane::EventDriven`] where neurons can be silent (their
-    /// rates are rectified, or phi is relu), else [`OneLane::Sliced`]. To make that takes about as long as a few
+    /// Keeps W in the form that is fastest for one lane: [`OneLane::EventDriven`] where neurons can be silent (as those of
+    /// `elman` where rates are rectified, or phi is relu), else [`OneLane::Sliced`]. To make that takes about as long as a few
     /// steps. A simulation of several lanes, or one with no memory to spare, asks for [`OneLane::Plain`] by
     /// [`stepper_with`](Self::stepper_with).
     pub fn stepper(&self, isa: Isa) -> Stepper<'_> {
-        let silent = self.wiring.rectified() || self.wiring.activation() == Activation::Relu;
+        let silent = self.wiring.dynamics().can_be_silent();
         self.stepper_with(isa, if silent { OneLane::EventDriven } else { OneLane::Sliced })
     }
 
@@ -65,16 +74,22 @@ impl Network {
         assert!((1..=MAX_LANES).contains(&lanes), "{lanes} lanes: a state has 1 to {MAX_LANES}");
         let stride = if lanes == 1 { 1 } else { lanes.next_multiple_of(WIDTH) };
         let wiring = &self.wiring;
-        let neurons = Aligned::zeros(wiring.neurons() * stride);
+        let cell = wiring.dynamics();
+        let kernels = cell.single().kernels;
+        let neurons = |wanted| Aligned::zeros(if wanted { wiring.neurons() * stride } else { 0 });
+        let apart = !kernels.sends_state();
         let room = if lanes == 1 { Room::of(wiring) } else { Room::default() };
         State {
             lanes,
             stride,
             started: false,
             input: Aligned::zeros(wiring.channels() * stride),
-            activations: neurons.clone(),
-            rates: [neurons.clone(), neurons],
+            states: [neurons(!apart || kernels.reads_state()), neurons(true)],
+            rates: [neurons(apart), neurons(apart)],
             readout: Aligned::zeros(wiring.outputs() * stride),
+            noise: neurons(cell.noise().is_some()),
+            sequence: 0,
+            time: 0,
             events: vec![Event::default(); room.events],
             sums: Aligned::zeros(room.sums),
         }
@@ -103,43 +118,37 @@ impl Stepper<'_> {
     pub fn step(&self, state: &mut State, input: &[f32]) {
         let wiring = &self.network.wiring;
         assert_eq!(input.len(), wiring.channels() * state.lanes, "input is [channels, lanes]");
-        assert_eq!(state.activations.len(), wiring.neurons() * state.stride, "a state of this network");
+        assert_eq!(state.states[1].len(), wiring.neurons() * state.stride, "a state of this network");
         for (row, values) in state.input.chunks_exact_mut(state.stride).zip(input.chunks_exact(state.lanes)) {
             row[..state.lanes].copy_from_slice(values);
         }
+        let kernels = wiring.dynamics().single().kernels;
+        let moment = Moment { first: state.sequence, used: state.lanes, step: state.time };
+        let (sent, started) = (kernels.sends_state(), state.started);
+        // the last step is the one before this
+        if !state.states[0].is_empty() {
+            state.states.swap(0, 1);
+        }
+        state.rates.swap(0, 1);
+        let ([states_before, states], [rates_before, rates]) = (&mut state.states, &mut state.rates);
+        let before = Before {
+            rates: started.then_some(if sent { &**states_before } else { &**rates_before }),
+            states: (started && kernels.reads_state()).then_some(&**states_before),
+        };
+        let (readout, noise) = (&mut *state.readout, &mut *state.noise);
         if state.stride == 1 {
-            return self.step_one_lane(state);
-        }
-        let rows = Rows::Whole(wiring.neurons());
-        let step = Step { network: self.network, isa: self.isa, lanes: state.stride, rows, tiles: None };
-        let [before, after] = &mut state.rates;
-        let before: Option<&[f32]> = if state.started { Some(before) } else { None };
-        if wiring.rectified() {
-            step.forward(before, &state.input, &mut state.activations, after);
+            let (events, sums) = (&mut *state.events, &mut *state.sums);
+            let output = Output { states, rates, readout, events, sums, noise };
+            self.one_lane.step(self.network, self.isa, before, &state.input, moment, output);
         } else {
-            step.forward(before, &state.input, after, &mut []);
-            state.activations.copy_from_slice(after);
+            let (rows, values) = (Rows::Whole(wiring.neurons()), self.network.parameters.matrices());
+            let step = Step { wiring, values, isa: self.isa, lanes: state.stride, rows, tiles: None };
+            step.forward(before, &state.input, moment, After { states, memo: &mut [], rates, noise });
+            let read = if wiring.dynamics().reads_rates_apart() { rates } else { states };
+            step.readout(read, readout);
         }
-        step.readout(&state.activations, &mut state.readout);
-        state.rates.swap(0, 1);
         state.started = true;
-    }
-
-    fn step_one_lane(&self, state: &mut State) {
-        let [before, after] = &mut state.rates;
-        let before: Option<&[f32]> = if state.started { Some(before) } else { None };
-        let (activations, readout) = (&mut *state.activations, &mut *state.readout);
-        let (events, sums) = (&mut *state.events, &mut *state.sums);
-        if self.network.wiring.rectified() {
-            let output = Output { activations, rates: after, readout, events, sums };
-            self.one_lane.step(self.network, self.isa, before, &state.input, output);
-        } else {
-            let output = Output { activations: after, rates: &mut [], readout, events, sums };
-            self.one_lane.step(self.network, self.isa, before, &state.input, output);
-            activations.copy_from_slice(after);
-        }
-        state.rates.swap(0, 1);
-        state.started = true;
+        state.time += 1;
     }
 }
 
@@ -159,7 +168,7 @@ impl State {
     /// # Panics
     /// If there is no such neuron or lane. The same holds for [`output`](Self::output).
     pub fn rate(&self, neuron: usize, lane: usize) -> f32 {
-        self.at(&self.rates[0], neuron, lane)
+        self.at(self.rates(), neuron, lane)
     }
 
     /// y of output `k` in one lane.
@@ -169,18 +178,18 @@ impl State {
 
     /// r, `[neurons, stride]`: what the neurons send.
     pub fn rates(&self) -> &[f32] {
-        &self.rates[0]
+        if self.rates[1].is_empty() { &self.states[1] } else { &self.rates[1] }
     }
 
     /// r, to change before the next step (to start from somewhere else, to silence neurons).
     pub fn rates_mut(&mut self) -> &mut [f32] {
         self.started = true;
-        &mut self.rates[0]
+        if self.rates[1].is_empty() { &mut self.states[1] } else { &mut self.rates[1] }
     }
 
-    /// a, `[neurons, stride]`.
+    /// The states of the neurons, `[neurons, stride]`: a of `elman`.
     pub fn activations(&self) -> &[f32] {
-        &self.activations
+        &self.states[1]
     }
 
     /// y, `[outputs, stride]`.
@@ -194,12 +203,17 @@ impl State {
         buffer[row * self.stride + lane]
     }
 
-    /// Back to rest: rates 0.
+    /// Back to rest: states and rates 0.
     pub fn reset(&mut self) {
-        for buffer in [&mut self.input, &mut self.activations, &mut self.readout] {
-            buffer.fill(0.0);
-        }
-        self.rates.iter_mut().for_each(|rates| rates.fill(0.0));
-        self.started = false;
+        self.input.fill(0.0);
+        self.readout.fill(0.0);
+        self.states.iter_mut().chain(&mut self.rates).for_each(|buffer| buffer.fill(0.0));
+        (self.started, self.time) = (false, 0);
+    }
+
+    /// Which noise a cell that has any is given from here on: the lanes hold sequence `first` and those after it, at their
+    /// first step.
+    pub fn set_sequence(&mut self, first: u64) {
+        (self.sequence, self.time) = (first, 0);
     }
 }

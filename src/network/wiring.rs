@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use daleian_kernels::Activation;
 
-use super::{BIAS, Blocks, COMMON_NAMES, CellSpec, InputSpec, Parameter, ParameterId, ReadoutSpec, Shape};
+use super::{BIAS, Blocks, COMMON_NAMES, InputSpec, Parameter, ParameterId, ReadoutSpec, Shape};
+use crate::cell::{ActivationName, Cell, CellSpec};
 use crate::connectome::{Connectome, NeuronTable};
 use crate::error::{Error, Result};
 use crate::sparse::Pattern;
@@ -17,6 +18,7 @@ pub struct Wiring {
     input: Arc<Pattern>,
     readout: Arc<Pattern>,
     cell: CellSpec,
+    dynamics: Arc<dyn Cell>,
     input_spec: InputSpec,
     readout_spec: ReadoutSpec,
     /// In the order of their ids; made from the patterns and the cell.
@@ -35,7 +37,7 @@ impl Wiring {
         input: (usize, InputSpec),
         readout: (usize, ReadoutSpec),
     ) -> Result<Self> {
-        use super::ActivationName::{Identity, Tanh};
+        use ActivationName::{Identity, Tanh};
         let table = connectome.neuron_table();
         let (channels, input) = input;
         let (outputs, readout) = readout;
@@ -89,6 +91,7 @@ impl Wiring {
             input: Arc::new(input_pattern),
             readout: Arc::new(readout_pattern),
             cell,
+            dynamics: cell.build(),
             input_spec: input,
             readout_spec: readout,
             parameters: Arc::default(),
@@ -157,7 +160,7 @@ impl Wiring {
         &self.readout
     }
 
-    /// The cell.
+    /// What the configuration says of the cell.
     pub fn cell(&self) -> CellSpec {
         self.cell
     }
@@ -167,19 +170,20 @@ impl Wiring {
         (self.input_spec, self.readout_spec)
     }
 
-    /// phi.
-    pub fn activation(&self) -> Activation {
-        self.cell.activation.into()
+    /// The equations of a neuron.
+    pub(crate) fn dynamics(&self) -> &dyn Cell {
+        &*self.dynamics
+    }
+
+    /// The same with another cell, which no configuration describes.
+    #[cfg(test)]
+    pub(crate) fn with_cell(self, dynamics: Arc<dyn Cell>) -> Self {
+        Self { dynamics, ..self }
     }
 
     /// g.
     pub fn readout_activation(&self) -> Activation {
         self.readout_spec.activation.into()
-    }
-
-    /// Whether the rate is max(a, 0).
-    pub fn rectified(&self) -> bool {
-        self.cell.rectified
     }
 
     /// +1, -1 or 0 for each presynaptic neuron, `[neurons]`.
@@ -208,19 +212,6 @@ impl Wiring {
     /// Elements of a parameter.
     pub fn size(&self, id: ParameterId) -> usize {
         self.parameter(id).shape.size()
-    }
-}
-
-impl From<super::ActivationName> for Activation {
-    fn from(name: super::ActivationName) -> Self {
-        use super::ActivationName as Name;
-        match name {
-            Name::Tanh => Self::Tanh,
-            Name::Relu => Self::Relu,
-            Name::Sigmoid => Self::Sigmoid,
-            Name::Softplus => Self::Softplus,
-            Name::Identity => Self::Identity,
-        }
     }
 }
 

@@ -111,28 +111,28 @@ impl Partition {
 
     /// Calls `work(rows, outputs)` for every range, on all threads of the current rayon pool. Each output is split
     /// with the rows, `cut(k, row)` saying where row `row` starts in output `k`. Nothing is allocated.
-    pub fn for_each<const K: usize>(
+    pub fn for_each<T: Send, const K: usize>(
         &self,
-        outputs: [&mut [f32]; K],
+        outputs: [&mut [T]; K],
         cut: &(impl Fn(usize, usize) -> usize + Sync),
-        work: &(impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync),
+        work: &(impl Fn(&Range<usize>, [&mut [T]; K]) + Sync),
     ) {
         self.split(0..self.parts(), outputs, cut, work);
     }
 
-    fn split<const K: usize>(
+    fn split<T: Send, const K: usize>(
         &self,
         parts: Range<usize>,
-        outputs: [&mut [f32]; K],
+        outputs: [&mut [T]; K],
         cut: &(impl Fn(usize, usize) -> usize + Sync),
-        work: &(impl Fn(&Range<usize>, [&mut [f32]; K]) + Sync),
+        work: &(impl Fn(&Range<usize>, [&mut [T]; K]) + Sync),
     ) {
         if parts.len() == 1 {
             return work(&self.rows(parts.start), outputs);
         }
         let middle = parts.start + parts.len() / 2;
         let (start, split) = (self.bounds[parts.start], self.bounds[middle]);
-        let mut right: [&mut [f32]; K] = std::array::from_fn(|_| Default::default());
+        let mut right: [&mut [T]; K] = std::array::from_fn(|_| Default::default());
         let mut left = outputs;
         for k in 0..K {
             let at = cut(k, split) - cut(k, start);

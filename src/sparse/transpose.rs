@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use daleian_kernels::Aligned;
 use rayon::prelude::*;
 
 use super::Pattern;
@@ -93,7 +92,7 @@ impl Transposed {
     ///
     /// # Panics
     /// If either length is not the number of entries.
-    pub fn carry(&self, values: &[f32], out: &mut Aligned) {
+    pub fn carry<T: Copy + Send + Sync>(&self, values: &[T], out: &mut [T]) {
         assert_eq!([values.len(), out.len()], [self.pattern.nnz(); 2], "one value an entry");
         let out = out.par_chunks_mut(CHUNK).with_min_len(LEAST);
         match &self.origin {
@@ -131,9 +130,9 @@ mod tests {
         assert_eq!(transposed.pattern().indptr(), [0, 1, 2, 3]);
         assert_eq!(transposed.pattern().indices(), [0, 1, 0]);
         assert_eq!([0, 1, 2].map(|entry| transposed.origin(entry)), [0, 2, 1]);
-        let mut out = Aligned::zeros(3);
+        let mut out = [0.0; 3];
         transposed.carry(&[1.0, 2.0, 3.0], &mut out);
-        assert_eq!(&*out, [1.0, 3.0, 2.0]);
+        assert_eq!(out, [1.0, 3.0, 2.0]);
     }
 
     proptest::proptest! {
@@ -163,7 +162,7 @@ mod tests {
             assert_eq!(Transposed::origin_bytes(&pattern), bytes);
             let transposed = Transposed::new(&pattern);
             let values: Vec<f32> = (0..2 * cols).map(|entry| entry as f32).collect();
-            let mut out = Aligned::zeros(2 * cols);
+            let mut out = vec![0.0; 2 * cols];
             transposed.carry(&values, &mut out);
             let want = |entry: usize| entry % 2 * cols + entry / 2;
             assert!((0..2 * cols).all(|entry| transposed.origin(entry) == want(entry)));

@@ -120,10 +120,15 @@ impl Evaluation {
         let samples: Vec<u32> = (0..samples as u32).collect();
         for batch in samples.chunks(self.batch) {
             fill(&mut self.bptt, data, batch);
+            self.bptt.set_first_sequence(EVALUATED + u64::from(batch[0]));
             seen(batch, &mut self.bptt);
         }
     }
 }
+
+/// The sequence that the first sample evaluated is, beyond all that are trained on: their noise is another, and the same at
+/// each evaluation.
+const EVALUATED: u64 = 1 << 63;
 
 /// Loads samples of a dataset into the lane groups.
 pub fn fill(bptt: &mut Bptt, data: &Dataset, samples: &[u32]) {

@@ -280,6 +280,8 @@ impl Trainer {
         let batch = &self.order[start..samples.min(start + self.settings.batch)];
         self.bptt.set_samples(batch.len());
         self.data.train_mut().fill(self.position.epoch, batch, self.bptt.groups_mut())?;
+        // every sample of every epoch is a sequence of its own
+        self.bptt.set_first_sequence((self.position.epoch * samples + start) as u64);
         let outcome = self.bptt.gradient(&self.network, &self.settings.objective, &mut self.gradients);
         let diverged =
             |what, value| Error::Diverged { what, value, epoch: self.position.epoch + 1, step: self.position.step + 1 };

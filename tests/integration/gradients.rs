@@ -74,7 +74,7 @@ fn network(case: &Case, seed: u64) -> Network {
         seed,
     )
     .unwrap();
-    let cell = CellSpec { activation: case.activation, rectified: case.rectified, bias: true };
+    let cell = CellSpec { activation: case.activation, rectified: case.rectified, ..CellSpec::default() };
     let input = (3, InputSpec { blocks: case.blocks });
     let readout = (3, ReadoutSpec { blocks: case.blocks, activation: case.readout });
     let init = InitSpec { gain: 2.0, ..InitSpec::default() };

@@ -35,7 +35,7 @@ impl Case {
         Self {
             sizes,
             density,
-            cell: CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true },
+            cell: CellSpec::default(),
             blocks: Blocks::Dense,
             loss: LossName::Mse,
             masked: false,
@@ -112,7 +112,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         let (sizes, rectified, bias, population) = network;
         let (samples, steps, masked, classes, penalty) = data;
         Case {
-            cell: CellSpec { activation, rectified, bias },
+            cell: CellSpec { activation, rectified, bias, ..CellSpec::default() },
             blocks: if population { Blocks::Population } else { Blocks::Dense },
             loss: if classes { LossName::CrossEntropy } else { LossName::Mse },
             masked,

@@ -306,7 +306,7 @@ fn a_trainer_refuses_numbers_out_of_range() {
 fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
     let populations = [PopulationSpec::new("exc", 2, Sign::Excitatory)];
     let connectome = Connectome::from_edges(&populations, &[0], &[1], Some(&[0.0])).unwrap();
-    let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false };
+    let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false, ..CellSpec::default() };
     let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
     let mut start = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
     let values: [(ParameterId, &[f32]); 4] =

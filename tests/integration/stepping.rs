@@ -48,7 +48,7 @@ fn steps_by_hand_answer_as_evaluation_does() {
     let data = flip_flop(9, 4, 1);
     let data = data.train();
     for rectified in [true, false] {
-        let cell = CellSpec { activation: ActivationName::Sigmoid, rectified, bias: true };
+        let cell = CellSpec { activation: ActivationName::Sigmoid, rectified, ..CellSpec::default() };
         let readout = ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Tanh };
         let init = InitSpec { gain: 3.0, ..InitSpec::default() };
         let network = Network::new(&connectome, cell, (1, InputSpec::default()), (1, readout), &init, 1).unwrap();
@@ -76,7 +76,7 @@ const WAYS: [OneLane; 4] = [OneLane::Plain, OneLane::Compressed, OneLane::Sliced
 /// About half a million synapses, which threads share.
 fn large() -> Network {
     let connectome = connectome([700, 200, 124], ConnectionSpec::probability(0.5), 1);
-    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+    let cell = CellSpec::default();
     let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
     Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
 }
@@ -157,7 +157,7 @@ fn slices_give_the_same_bits_on_any_number_of_threads() {
 /// More neurons than a tile of slices has columns, with so many synapses each.
 fn wide(in_degree: usize, activation: ActivationName, rectified: bool) -> Network {
     let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(in_degree), 1);
-    let cell = CellSpec { activation, rectified, bias: true };
+    let cell = CellSpec { activation, rectified, ..CellSpec::default() };
     let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
     Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
 }

@@ -1,8 +1,10 @@
 //! What training needs beside the network: W and V by presynaptic neuron, and W in tiles where it is taken so.
 
-use daleian_kernels::{self as kernels, Adjoint, Aligned, Isa, Operand, Product};
+use std::ops::Range;
 
-use super::{Rows, Step};
+use daleian_kernels::{Aligned, Isa, Operand, Product};
+
+use super::{BackStep, Derivatives, Rows, Step};
 use crate::network::{Parameters, READOUT, RECURRENT, Wiring};
 use crate::sparse::{Pattern, Tiles, Transposed};
 
@@ -142,54 +144,20 @@ impl Backward {
         }
     }
 
-    /// One step backward: see [`kernels::adjoint`]. `states` goes from activations to rates in place.
-    ///
-    /// `later` is δ of the step after (`None` at the last), `dy` the derivative by V a + c and `by_rates` that of something
-    /// outside by the rates (`None` where zero).
-    #[expect(clippy::too_many_arguments, reason = "the operands of one equation")]
-    pub fn adjoint(
-        &self,
-        step: &Step,
-        rows: Rows,
-        later: Option<&[f32]>,
-        dy: Option<&[f32]>,
-        by_rates: Option<&[f32]>,
-        rate_decay: Option<&[f32]>,
-        states: &mut [f32],
-        delta: &mut [f32],
-    ) {
-        let wiring = &step.network.wiring;
-        rows.for_each(
-            [states, delta],
-            |_, row| row * step.lanes,
-            |rows, [states, delta]| {
-                let recurrent = match (later, &self.recurrent) {
-                    (None, _) => Product::Zero,
-                    (Some(later), Recurrent::Rows { transposed, values }) => {
-                        Product::Of(Operand { pattern: transposed.pattern(), values, states: later })
-                    }
-                    (Some(later), Recurrent::Tiles(both)) => {
-                        both.backward.product(step.isa, step.lanes, rows, both.backward_values(), later, delta);
-                        Product::Made
-                    }
-                };
-                let call = Adjoint {
-                    rows,
-                    lanes: step.lanes,
-                    recurrent,
-                    readout: dy.map(|states| Operand {
-                        pattern: self.readout.pattern(),
-                        values: &self.readout_values,
-                        states,
-                    }),
-                    by_rates: by_rates.map(|all| &all[rows.start * step.lanes..rows.end * step.lanes]),
-                    rate_decay,
-                    activation: wiring.activation(),
-                    rectified: wiring.rectified(),
-                };
-                kernels::adjoint(step.isa, &call, states, delta);
-            },
-        );
+    /// One step backward of `step`, the neurons walked by `rows`.
+    pub fn adjoint(&self, step: &Step, rows: Rows, given: Derivatives, out: BackStep) {
+        let readout = Operand { pattern: self.readout.pattern(), values: &self.readout_values, states: &[] };
+        let recurrent = |rows: &Range<usize>, delta: &mut [f32]| match (given.later, &self.recurrent) {
+            (None, _) => Product::Zero,
+            (Some(states), Recurrent::Rows { transposed, values }) => {
+                Product::Of(Operand { pattern: transposed.pattern(), values, states })
+            }
+            (Some(later), Recurrent::Tiles(both)) => {
+                both.backward.product(step.isa, step.lanes, rows, both.backward_values(), later, delta);
+                Product::Made
+            }
+        };
+        step.adjoint_with(rows, given, readout, out, recurrent);
     }
 
     /// The derivative by the rates before a step, `Wᵀ δ`, from δ of the step (both `[neurons, lanes]`).
@@ -199,7 +167,7 @@ impl Backward {
                 step.product(Operand { pattern: transposed.pattern(), values, states: delta }, out);
             }
             Recurrent::Tiles(both) => {
-                let rows = 0..step.network.wiring.neurons();
+                let rows = 0..step.wiring.neurons();
                 both.backward.product(step.isa, step.lanes, &rows, both.backward_values(), delta, out);
             }
         }
