@@ -262,9 +262,10 @@ impl Sizes {
         let of = |rows: usize| (rows as u64).saturating_mul(group.stored as u64);
         let (cell, size) = (wiring.dynamics(), of(wiring.neurons()));
         Self {
-            states: Slots::elements(passing(wiring), size),
+            // nothing is behind the last
+            states: Slots::elements(passing(wiring) - 1, size).saturating_add(size),
             rates: if cell.single().kernels.sends_state() { 0 } else { size.saturating_mul(2) },
-            delta: Slots::elements(1, of(wiring.outputs())),
+            delta: of(wiring.outputs()),
             noise: if cell.noise().is_some() { size } else { 0 },
             ..Self::default()
         }
