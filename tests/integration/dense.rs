@@ -22,14 +22,18 @@ pub struct Dense {
 pub enum Answers {
     /// `[sample][step][output]`, with weights.
     Series { values: Vec<Vec<Vec<f64>>>, mask: Vec<Vec<Vec<f64>>> },
-    /// A class a sample.
+    /// A class per sample, at its last step.
     Classes(Vec<usize>),
+    /// `[sample][step]`, with weights.
+    StepClasses { labels: Vec<Vec<usize>>, mask: Vec<Vec<f64>> },
 }
 
 pub struct Problem {
     /// `[sample][step][channel]`.
     pub inputs: Vec<Vec<Vec<f64>>>,
     pub answers: Answers,
+    /// Steps of each sample; masks are 0 behind them.
+    pub lengths: Vec<usize>,
     pub l2_weights: f64,
     pub l2_rates: f64,
 }
@@ -46,6 +50,11 @@ fn phi(name: ActivationName, z: f64) -> f64 {
 
 fn times(matrix: &[Vec<f64>], x: &[f64]) -> Vec<f64> {
     matrix.iter().map(|row| row.iter().zip(x).map(|(m, x)| m * x).sum()).collect()
+}
+
+/// -ln softmax(y)[label].
+fn surprise(y: &[f64], label: usize) -> f64 {
+    y.iter().map(|y| y.exp()).sum::<f64>().ln() - y[label]
 }
 
 impl Dense {
@@ -74,20 +83,29 @@ impl Dense {
         }
     }
 
+    /// Rates and outputs of each step of one sample, from the rates before the first.
+    pub fn run(&self, inputs: &[Vec<f64>], initial: &[f64]) -> Vec<(Vec<f64>, Vec<f64>)> {
+        let mut r = initial.to_vec();
+        let step = |x: &Vec<f64>| {
+            let (recurrent, input) = (times(&self.w, &r), times(&self.u, x));
+            let a: Vec<f64> =
+                (0..self.b.len()).map(|i| phi(self.activation, recurrent[i] + input[i] + self.b[i])).collect();
+            r = a.iter().map(|&a| if self.rectified { a.max(0.0) } else { a }).collect();
+            let sums = times(&self.v, &a);
+            let y = sums.iter().zip(&self.c).map(|(y, c)| phi(self.readout_activation, y + c)).collect();
+            (r.clone(), y)
+        };
+        inputs.iter().map(step).collect()
+    }
+
     /// The objective of `problem`.
     pub fn objective(&self, problem: &Problem) -> f64 {
         let n = self.b.len();
-        let steps = problem.inputs[0].len();
         let (mut loss, mut weight, mut rates) = (0.0, 0.0, 0.0);
         for (sample, inputs) in problem.inputs.iter().enumerate() {
-            let mut r = vec![0.0; n];
-            for (t, x) in inputs.iter().enumerate() {
-                let (recurrent, input) = (times(&self.w, &r), times(&self.u, x));
-                let a: Vec<f64> = (0..n).map(|i| phi(self.activation, recurrent[i] + input[i] + self.b[i])).collect();
-                r = a.iter().map(|&a| if self.rectified { a.max(0.0) } else { a }).collect();
+            let length = problem.lengths[sample];
+            for (t, (r, y)) in self.run(inputs, &vec![0.0; n]).into_iter().enumerate().take(length) {
                 rates += r.iter().map(|r| r * r).sum::<f64>();
-                let y: Vec<f64> =
-                    times(&self.v, &a).iter().zip(&self.c).map(|(y, c)| phi(self.readout_activation, y + c)).collect();
                 match &problem.answers {
                     Answers::Series { values, mask } => {
                         for o in 0..y.len() {
@@ -96,10 +114,13 @@ impl Dense {
                             weight += m;
                         }
                     }
-                    Answers::Classes(labels) if t + 1 == steps => {
-                        let total: f64 = y.iter().map(|y| y.exp()).sum();
-                        loss += total.ln() - y[labels[sample]];
+                    Answers::Classes(labels) if t + 1 == length => {
+                        loss += surprise(&y, labels[sample]);
                         weight += 1.0;
+                    }
+                    Answers::StepClasses { labels, mask } => {
+                        loss += mask[sample][t] * surprise(&y, labels[sample][t]);
+                        weight += mask[sample][t];
                     }
                     Answers::Classes(_) => {}
                 }
@@ -108,7 +129,7 @@ impl Dense {
         let squares: f64 = self.w.iter().flatten().map(|w| w * w).sum();
         loss / weight
             + problem.l2_weights / 2.0 * squares
-            + problem.l2_rates * rates / (problem.inputs.len() * steps * n) as f64
+            + problem.l2_rates * rates / (problem.lengths.iter().sum::<usize>() * n) as f64
     }
 
     fn at(&mut self, name: ParameterId, row: usize, col: usize) -> &mut f64 {

@@ -113,7 +113,8 @@ fn problem(case: &Case, seed: u64) -> (Dataset, Problem) {
         LossName::CrossEntropy => Answers::Classes(labels.iter().map(|&label| label as usize).collect()),
     };
     let (l2_weights, l2_rates) = if case.penalties { (0.01, 0.1) } else { (0.0, 0.0) };
-    (dataset, Problem { inputs, answers, l2_weights, l2_rates })
+    let lengths = vec![case.steps; case.samples];
+    (dataset, Problem { inputs, answers, lengths, l2_weights, l2_rates })
 }
 
 fn objective(case: &Case, problem: &Problem) -> Objective {
@@ -209,7 +210,7 @@ fn gradients_in_tiles_agree_with_finite_differences() {
     }
 }
 
-fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterId, ours: &[f32]) -> f64 {
+pub fn relative_error(network: &Network, dense: &Dense, problem: &Problem, name: ParameterId, ours: &[f32]) -> f64 {
     relative_error_of(network, dense, problem, name, ours, |_, _| true)
 }
 

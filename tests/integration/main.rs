@@ -4,6 +4,7 @@ mod bad_input;
 mod cli;
 mod command;
 mod dense;
+mod fresh;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod gradients;
@@ -13,10 +14,13 @@ mod inspect;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod large;
+mod losses;
 mod memory_limit;
 mod methods;
 mod models;
+mod outside;
 mod pruning;
+mod recordings;
 mod reproduce;
 mod reproducible;
 mod resume;
