@@ -16,7 +16,7 @@
 //! ```
 //!
 //! `W[post, pre]` is sparse: its row is the postsynaptic neuron, its column the presynaptic one. Rates start at 0. The
-//! loss is the mean squared error over all steps or the cross-entropy of the last one.
+//! loss is the mean squared error over all steps, or the cross-entropy of the last one or of each; or one of your own.
 //!
 //! # Build a network from edges
 //!
@@ -134,10 +134,12 @@
 //! * A whole run from a configuration, with checkpoints, metrics and figures: [`run::Run`] and [`run::RunConfig`].
 //! * Wiring from CSV files or drawn by rules: [`connectome::Connectome::from_edge_list`] and
 //!   [`from_rules`](connectome::Connectome::from_rules).
-//! * Recorded data in numpy's files: [`data::npz`]; samples from memory: [`data::Dataset`].
-//! * Gradients alone, for an optimizer of your own: [`bptt::Bptt`].
+//! * Recorded data in numpy's files: [`data::npz`]; samples from memory: [`data::Dataset`]; from elsewhere, epoch by epoch:
+//!   [`data::Source`].
+//! * Gradients alone, for an optimizer of your own: [`bptt::Bptt`]; of a loss of your own, behind an encoder of your own:
+//!   [`bptt::Bptt::backward`] and the example `own_loss`.
 //! * Numbers about weights: [`analysis`]; drawings of them: [`figure`].
-//! * Programs to start from: `from_edges`, `save_and_load`, `simulate` and `own_data` in the folder `examples`.
+//! * Programs to start from: `from_edges`, `save_and_load`, `simulate`, `own_data` and `own_loss` in the folder `examples`.
 //! * The rooms know only those before them: [`sparse`], [`connectome`], [`cell`], [`network`], [`bptt`], [`optim`],
 //!   [`constraint`], [`prune`], [`data`], [`task`], [`train`], [`analysis`], [`figure`], [`run`], [`reproduce`],
 //!   [`bench`](mod@bench), [`inspect`](mod@inspect).

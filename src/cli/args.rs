@@ -191,11 +191,12 @@ pub enum Split {
 #[derive(Debug, Options)]
 #[command(after_help = "Examples:
   daleian evaluate runs/flip-flop-seed1/model.safetensors data.npz
-  daleian evaluate model.safetensors data.npz --outputs outputs.npz --json")]
+  daleian evaluate model.safetensors data.npz --outputs outputs.npz --json
+  daleian evaluate model.safetensors inputs.npz --outputs outputs.npz --rates rates.npz")]
 pub struct Evaluate {
     /// A model or checkpoint file.
     pub model: PathBuf,
-    /// The data.
+    /// The data; inputs alone are enough.
     #[arg(value_name = "DATA.npz")]
     pub data: PathBuf,
     /// Which samples. Left out: the test samples, or the training samples where there are no others.

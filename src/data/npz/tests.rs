@@ -155,6 +155,93 @@ fn wrong_shapes_are_named() {
     assert_says(&text, &["`train_targets`: uint8 of shape [3]; expected [1]"]);
 }
 
+/// A file with these arrays, read for training.
+fn splits_of(arrays: &[(&str, Vec<u8>)]) -> Splits {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&zipped(arrays)).unwrap();
+    read_splits(file.path(), None).unwrap()
+}
+
+fn inputs_of(name: &'static str, shape: [usize; 3]) -> (&'static str, Vec<u8>) {
+    (name, f32s(&shape, &vec![0.0; shape.iter().product()]))
+}
+
+#[test]
+fn labels_of_each_step_come_with_a_mask_and_lengths() {
+    let labels = ("test_targets", npy("|i1", "(2, 3)", &[0, 0xff, 4, 2, 0xff, 9]));
+    let arrays = [
+        inputs_of("test_inputs", [2, 3, 1]),
+        labels,
+        ("test_mask", f32s(&[2, 3], &[1.0, 0.0, 0.5, 1.0, 1.0, 1.0])),
+        ("test_lengths", npy("<i8", "(2,)", &[3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])),
+    ];
+    let test = splits_of(&arrays).test.unwrap();
+    // -1 and 9 stand where nothing counts; so the highest label is 4
+    let mask = Some(vec![1.0, 0.0, 0.5, 1.0, 0.0, 0.0]);
+    assert_eq!(test.targets(), &Targets::StepClasses { labels: vec![0, 0, 4, 2, 0, 0], classes: 5, mask });
+    assert_eq!(test.lengths(), Some(&[3, 1][..]));
+    // a mask of one number per step in any form
+    let arrays = [
+        inputs_of("test_inputs", [1, 2, 1]),
+        ("test_targets", npy("|u1", "(1, 2)", &[1, 0])),
+        ("test_mask", npy("|b1", "(1, 2, 1)", &[1, 0])),
+    ];
+    let mask = Some(vec![1.0, 0.0]);
+    let wanted = Targets::StepClasses { labels: vec![1, 0], classes: 2, mask };
+    assert_eq!(splits_of(&arrays).test.unwrap().targets(), &wanted);
+}
+
+#[test]
+fn a_target_under_a_mask_of_0_may_be_nan() {
+    let arrays = [
+        inputs_of("train_inputs", [1, 2, 1]),
+        ("train_targets", f32s(&[1, 2, 1], &[0.5, f32::NAN])),
+        ("train_mask", f32s(&[1, 2], &[2.0, 0.0])),
+    ];
+    let wanted = Targets::Series { values: vec![0.5, 0.0], outputs: 1, mask: Some(vec![2.0, 0.0]) };
+    assert_eq!(splits_of(&arrays).train.unwrap().targets(), &wanted);
+    let nan = ("train_targets", f32s(&[1, 2, 1], &[0.5, f32::NAN]));
+    let text = problem_with(&[nan.clone(), ("train_mask", f32s(&[1, 2], &[0.0, 1.0]))]);
+    assert_says(&text, &["`train_targets`: NaN at [0, 1, 0]", "mask is 1", "where the mask is 0"]);
+    assert_says(&problem_with(&[nan]), &["`train_targets`: NaN at [0, 1, 0]", "a mask that is 0"]);
+}
+
+#[test]
+fn wrong_lengths_and_labels_of_steps_are_named() {
+    let lengths = |descr, shape, bytes: &[u8]| problem_with(&[("train_lengths", npy(descr, shape, bytes))]);
+    assert_says(&lengths("|i1", "(1,)", &[0]), &["`train_lengths`: 0 at [0]; expected 1 to 2 steps"]);
+    assert_says(&lengths("|i1", "(1,)", &[3]), &["`train_lengths`: 3 at [0]; expected 1 to 2 steps"]);
+    assert_says(&lengths("|i1", "(1,)", &[0xff]), &["`train_lengths`: -1 at [0]; expected a number of steps"]);
+    assert_says(&lengths("|i1", "(2,)", &[1, 1]), &["`train_lengths`: int8 of shape [2]; expected integers", "[1]"]);
+    assert_says(&lengths("|i1", "(1, 1)", &[1]), &["`train_lengths`", "[1, 1]", "integers of shape [1]"]);
+    assert_says(&lengths("<f4", "(1,)", &1f32.to_le_bytes()), &["`train_lengths`: float32", "integers"]);
+    let labels = |descr, shape, bytes: &[u8]| problem_with(&[("train_targets", npy(descr, shape, bytes))]);
+    assert_says(&labels("|i1", "(1, 2)", &[0, 0xff]), &["`train_targets`: label -1 at [0, 1]; labels count from 0"]);
+    assert_says(&labels("|i1", "(1, 3)", &[0; 3]), &["`train_targets`: int8 of shape [1, 3]; expected [1, 2]"]);
+    assert_says(&labels("<f4", "(1, 2)", &[0; 8]), &["`train_targets`: float32", "integers", ".astype(\"int64\")"]);
+    let step_labels = ("train_targets", npy("|i1", "(1, 2)", &[0, 1]));
+    let text = problem_with(&[step_labels, ("train_mask", f32s(&[1, 2, 2], &[1.0; 4]))]);
+    assert_says(&text, &["`train_mask`", "expected [1, 2, 1] or [1, 2]"]);
+}
+
+#[test]
+fn inputs_alone_are_enough_to_evaluate() {
+    let read = |arrays: &[(&str, Vec<u8>)]| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&zipped(arrays)).unwrap();
+        read_to_evaluate(file.path(), 3)
+    };
+    let inputs = inputs_of("test_inputs", [2, 3, 1]);
+    let test = read(std::slice::from_ref(&inputs)).unwrap().test.unwrap();
+    assert_eq!((test.targets(), test.outputs()), (&Targets::Missing { outputs: 3 }, 3));
+    let mask = ("test_mask", f32s(&[2, 3], &[1.0; 6]));
+    let text = read(&[inputs, mask]).unwrap_err().to_string();
+    assert_says(&text, &["`test_targets` is missing; the file has test_inputs, test_mask"]);
+    // with targets all is as for training
+    let data = read_to_evaluate(fixture("labels.npz"), 5).unwrap();
+    assert_eq!(data.train, read_splits(fixture("labels.npz"), None).unwrap().train);
+}
+
 #[test]
 fn splits_that_disagree_are_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -272,6 +359,23 @@ fn what_is_written_can_be_read() {
         let wanted = Targets::Series { values: targets.to_vec(), outputs: 1, mask: None };
         assert_eq!(test.targets(), &wanted);
     }
+}
+
+/// An array that is written a part at a time is the same file.
+#[test]
+fn parts_make_the_whole() {
+    let values: Vec<f32> = (0..30).map(|k| k as f32).collect();
+    let whole = write_npz(Vec::new(), Compression::Deflated, &[("rates", &[5, 3, 2], &values)]).unwrap();
+    let parts = write_npz_in_parts(Vec::new(), Compression::Deflated, "rates", &[5, 3, 2], |take| {
+        values.chunks(12).try_for_each(take)
+    });
+    assert_eq!(parts.unwrap(), whole);
+}
+
+#[test]
+#[should_panic(expected = "`a` must hold what its shape says")]
+fn written_parts_must_fill_the_shape() {
+    let _ = write_npz_in_parts(Vec::new(), Compression::Stored, "a", &[3], |take| take(&[1.0]));
 }
 
 #[test]
