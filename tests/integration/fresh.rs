@@ -7,12 +7,13 @@ use daleian::connectome::ConnectionSpec;
 use daleian::data::{Source, Sources};
 use daleian::optim::OptimizerSpec;
 use daleian::run::{Ending, Event, Run, RunConfig};
-use daleian::task::{FlipFlop, Fresh, Task};
+use daleian::task::{Drawn, FlipFlop, Fresh, Task};
 use daleian::train::{TrainSettings, Trainer};
 
 use crate::support::{bits, connectome, isa, network};
 
-const TASK: FlipFlop = FlipFlop { channels: 1, steps: 6, probability: 0.2, train_samples: 90, test_samples: 20 };
+const TASK: FlipFlop =
+    FlipFlop { channels: 1, steps: 6, probability: 0.2, train_samples: 90, test_samples: 20, samples: Drawn::Fresh };
 
 fn fresh(seed: u64) -> Fresh {
     Fresh::new(Box::new(TASK), seed).unwrap()

@@ -21,7 +21,7 @@ use crate::support::{bits, connectome, isa};
 fn echo() -> Network {
     let population = [PopulationSpec::new("one", 1, Sign::Unconstrained)];
     let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
-    let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false };
+    let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false, ..CellSpec::default() };
     let (input, readout) = ((1, InputSpec::default()), (2, ReadoutSpec::default()));
     let mut network = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
     network.parameter_mut(RECURRENT).fill(0.0);
@@ -98,7 +98,7 @@ const SIZES: [usize; 3] = [19, 5, 3];
 
 fn network(kind: Kind) -> Network {
     let connectome = connectome([9, 4, 6], ConnectionSpec::probability(0.4), 8);
-    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true };
+    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true, ..CellSpec::default() };
     let g = if kind == Kind::Series { ActivationName::Tanh } else { ActivationName::Identity };
     let readout = (SIZES[2], ReadoutSpec { activation: g, ..ReadoutSpec::default() });
     let init = InitSpec { gain: 2.0, ..InitSpec::default() };

@@ -88,7 +88,7 @@ fn derivatives_by_inputs_and_initial_rates_agree_with_finite_differences() {
                 let (d, e) = (part(&by_outputs, steps * 2), part(&weights, steps * neurons));
                 let own: Vec<f64> = part(&inputs, steps * 3).into_iter().map(f64::from).collect();
                 let rest = vec![0.0; neurons];
-                let mut check = |what: &str, got: &[f32], at: &dyn Fn(usize, f64) -> f64| {
+                let check = |what: &str, got: &[f32], at: &dyn Fn(usize, f64) -> f64| {
                     let (mut off, mut size) = (0.0, 0.0);
                     for (k, &got) in got.iter().enumerate().step_by(1 + got.len() / 20) {
                         let want = (at(k, 1e-6) - at(k, -1e-6)) / 2e-6;
@@ -136,7 +136,8 @@ fn neither_threads_nor_storage_show() {
     let whole = || Storage::side_by_side(network.wiring(), samples, steps);
     let want = run(1, whole(), false);
     assert!(run(1, whole(), true) == want && run(5, whole(), true) == want);
-    let least = Storage { in_turn: 1, ..Storage::least(network.wiring(), samples, steps) };
+    let mut least = Storage::least(network.wiring(), samples, steps);
+    least.in_turn = 1;
     assert!(least.segments.count() > 1);
     assert!(run(2, least, true) == want);
 }
