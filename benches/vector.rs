@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use daleian::Isa;
 use daleian::bench::random;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, OneLane, ReadoutSpec};
+use daleian::network::{Network, OneLane};
 
 /// Neurons and synapses each: 16,384 at 1 %; 4,096 at 31 % (31 MB); as many as the preset `fly`.
 const SHAPES: [(usize, usize); 3] = [(16_384, 164), (4_096, 1_270), (139_000, 108)];
@@ -19,8 +19,7 @@ fn network(neurons: usize, in_degree: usize) -> Network {
     let population = [PopulationSpec::new("exc", neurons, Sign::Excitatory)];
     let connectome = Connectome::from_rules(&population, &[ConnectionSpec::in_degree(in_degree)], 1)
         .expect("as many inputs as there are neurons for");
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).expect("a small network")
+    Network::builder(&connectome).input(1).readout(1).build().expect("a small network")
 }
 
 fn one_lane(criterion: &mut Criterion) {

@@ -5,7 +5,7 @@
 use daleian::Isa;
 use daleian::bptt::LossName;
 use daleian::connectome::{Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+use daleian::network::Network;
 use daleian::optim::OptimizerSpec;
 use daleian::task::{FlipFlop, Task};
 use daleian::train::{TrainSettings, Trainer};
@@ -40,8 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed = 1;
     let data = task.generate(seed)?;
 
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), seed)?;
+    let network = Network::builder(&connectome).input(1).readout(1).seed(seed).build()?;
     println!("{neurons} neurons, {} synapses", network.wiring().recurrent().nnz());
 
     let settings = TrainSettings::new(LossName::Mse, 100, OptimizerSpec::adam(0.005));

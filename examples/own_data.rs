@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         activation = "tanh"
         rectified = true
 
-        [readout]
+        [output]
 
         [optimizer]
         kind = "adam"

@@ -12,15 +12,14 @@
 //! `cargo run --release --example save_and_load`
 
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, RECURRENT, ReadoutSpec};
+use daleian::network::{Network, RECURRENT};
 use daleian::serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let populations =
         [PopulationSpec::new("exc", 80, Sign::Excitatory), PopulationSpec::new("inh", 20, Sign::Inhibitory)];
     let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.1)], 1)?;
-    let (input, readout) = ((2, InputSpec::default()), (3, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+    let network = Network::builder(&connectome).input(2).readout(3).build()?;
 
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("model.safetensors");

@@ -7,7 +7,7 @@
 
 use daleian::Isa;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+use daleian::network::Network;
 
 const WORLDS: usize = 16;
 
@@ -15,8 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let populations =
         [PopulationSpec::new("exc", 400, Sign::Excitatory), PopulationSpec::new("inh", 100, Sign::Inhibitory)];
     let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::in_degree(50)], 1)?;
-    let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+    let network = Network::builder(&connectome).input(2).readout(1).build()?;
 
     let inhibitory = network.wiring().neuron_table().select(&"inh".into())?;
 

@@ -22,7 +22,7 @@
 //!
 //! ```
 //! use daleian::connectome::{Connectome, PopulationSpec, Sign};
-//! use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//! use daleian::network::Network;
 //!
 //! // neurons 0, 1 and 2 excite, neuron 3 inhibits; edge k goes from pre[k] to post[k]
 //! let populations = [PopulationSpec::new("exc", 3, Sign::Excitatory), PopulationSpec::new("inh", 1, Sign::Inhibitory)];
@@ -31,8 +31,7 @@
 //! let connectome = Connectome::from_edges(&populations, &pre, &post, None)?;
 //!
 //! // 2 inputs, 1 output, weights drawn from seed 7
-//! let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
-//! let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 7)?;
+//! let network = Network::builder(&connectome).input(2).readout(1).seed(7).build()?;
 //! assert_eq!(network.wiring().recurrent().nnz(), 5);
 //! assert_eq!(network.sign_violations(), 0);
 //! # Ok::<(), daleian::Error>(())
@@ -44,15 +43,14 @@
 //! use daleian::Isa;
 //! use daleian::bptt::LossName;
 //! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
-//! # use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//! # use daleian::network::Network;
 //! use daleian::optim::OptimizerSpec;
 //! use daleian::task::{FlipFlop, Task};
 //! use daleian::train::{TrainSettings, Trainer};
 //!
 //! # let populations = [PopulationSpec::new("exc", 16, Sign::Excitatory), PopulationSpec::new("inh", 4, Sign::Inhibitory)];
 //! # let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.3)], 1)?;
-//! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//! # let network = Network::builder(&connectome).input(1).readout(1).build()?;
 //! // `network` has one input and one output; your own samples are a `data::Dataset`
 //! let data = FlipFlop { channels: 1, steps: 10, probability: 0.2, train_samples: 200, test_samples: 50, samples: daleian::task::Drawn::Fixed }.generate(1)?;
 //! let settings = TrainSettings::new(LossName::Mse, 50, OptimizerSpec::adam(0.01));
@@ -72,10 +70,8 @@
 //! ```
 //! use daleian::network::Network;
 //! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
-//! # use daleian::network::{CellSpec, InitSpec, InputSpec, ReadoutSpec};
 //! # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
-//! # let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//! # let network = Network::builder(&connectome).input(1).readout(1).build()?;
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("model.safetensors");
 //!
@@ -99,10 +95,9 @@
 //! ```
 //! use daleian::Isa;
 //! # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
-//! # use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ReadoutSpec};
+//! # use daleian::network::Network;
 //! # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
-//! # let (input, readout) = ((2, InputSpec::default()), (1, ReadoutSpec::default()));
-//! # let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1)?;
+//! # let network = Network::builder(&connectome).input(2).readout(1).build()?;
 //!
 //! let stepper = network.stepper(Isa::choose()?);
 //! let mut state = network.state(3); // three lanes, at rest

@@ -33,6 +33,10 @@ pub enum Purpose {
     TaskParameters = 10,
     /// Weights of the theory of tree overlap, and what pruning keeps of them.
     TreeOverlap = 11,
+    /// Which neurons and pairs a block of input connections has (index = block).
+    InputBlocks = 30,
+    /// The same for the readout.
+    ReadoutBlocks = 31,
     /// Seeds of the training samples that a task draws anew for each epoch (index = epoch).
     FreshSamples = 20,
 }

@@ -12,9 +12,7 @@ use crate::bptt::{Bptt, LossName, Objective};
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::network::{
-    ActivationName, Blocks, COMMON_NAMES, CellSpec, InitSpec, InputSpec, Network, ParameterId, ReadoutSpec,
-};
+use crate::network::{COMMON_NAMES, CellSpec, Network, ParameterId};
 use crate::optim::{Adam, OptimizerSpec};
 use crate::random::{Purpose, stream};
 use crate::train::{TrainSettings, Trainer};
@@ -115,9 +113,9 @@ impl Sides {
         check_memory(&cell)?;
         let with_dense = dense_bytes(&cell) <= DENSE_BYTES;
         let spec = CellSpec::default();
-        let input = (CHANNELS, InputSpec { blocks: Blocks::Dense });
-        let readout = (OUTPUTS, ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Identity });
-        let network = Network::new(&connectome(neurons, density), spec, input, readout, &InitSpec::default(), SEED)?;
+        let connectome = connectome(neurons, density);
+        let network = Network::builder(&connectome).cell(spec).input(CHANNELS).readout(OUTPUTS).seed(SEED).build()?;
+        drop(connectome);
         let inputs = random(lanes * steps * CHANNELS, 0);
         let targets = random(lanes * steps * OUTPUTS, 1);
         let lanes_last = |values: &[f32], width: usize| -> Vec<f32> {

@@ -422,8 +422,7 @@ mod tests {
     fn both_ways_of_adding_give_the_same_bits() {
         let population = [PopulationSpec::new("exc", 20, Sign::Excitatory)];
         let connectome = Connectome::from_rules(&population, &[ConnectionSpec::probability(0.5)], 1).unwrap();
-        let ends = ((2, Default::default()), (1, Default::default()));
-        let network = Network::new(&connectome, Default::default(), ends.0, ends.1, &Default::default(), 1).unwrap();
+        let network = Network::builder(&connectome).input(2).readout(1).build().unwrap();
         let objective = Objective { loss: LossName::Mse, l2_weights: 0.1, l2_rates: 0.1 };
         for (batch, samples) in [(300, 300), (300, 190), (420, 420)] {
             let mut bptt = Bptt::new(&network, Isa::available()[0], LossName::Mse, batch, 4, &ParameterId::COMMON);

@@ -211,12 +211,11 @@ mod tests {
     #[test]
     fn summaries_say_what_was_decided() {
         use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-        use crate::network::{CellSpec, InputSpec, ReadoutSpec};
+        use crate::network::Network;
         let summary = |neurons, batch| {
             let populations = [PopulationSpec::new("exc", neurons, Sign::Excitatory)];
             let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
-            let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-            let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
+            let wiring = Network::builder(&connectome).input(1).readout(1).wiring().unwrap();
             Plan::new(&wiring, None, None, batch).summary(&wiring)
         };
         let small = summary(4, 20);
@@ -239,9 +238,10 @@ mod tests {
     #[test]
     fn small_networks_are_not_shared() {
         use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
+        use crate::network::Network;
         let population = [PopulationSpec::new("exc", 128, Sign::Excitatory)];
         let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
-        let wiring = Wiring::new(&connectome, Default::default(), (1, Default::default()), (1, Default::default()));
+        let wiring = Network::builder(&connectome).input(1).readout(1).wiring();
         let wiring = wiring.unwrap();
         let transposed = crate::sparse::Transposed::new(wiring.recurrent());
         for batch in 1..=16 {

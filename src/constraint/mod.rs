@@ -122,7 +122,6 @@ impl Guard {
 mod tests {
     use super::*;
     use crate::connectome::{Connectome, NeuronTable, PopulationSpec, Sign};
-    use crate::network::{CellSpec, InputSpec, ReadoutSpec};
     use crate::sparse::Pattern;
     use daleian_kernels::{SgdStep, sgd};
 
@@ -133,8 +132,7 @@ mod tests {
         let populations = populations.map(|(name, sign)| PopulationSpec::new(name, 1, sign));
         let neurons = NeuronTable::from_populations(&populations).unwrap();
         let connectome = Connectome::new(neurons, Pattern::dense(2, 2), None).unwrap();
-        let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-        let wiring = Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap();
+        let wiring = Network::builder(&connectome).input(1).readout(1).wiring().unwrap();
         let step = SgdStep { rate: 1.0, momentum: 0.0, gradient_scale: 1.0 };
         let (down, up) = (0.5 * (-1f32).exp(), 0.25 * 0.25f32.exp());
         for (constraint, want, velocity) in [

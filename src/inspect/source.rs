@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Inspection, Kind, NetworkContents, Progress, training, training_on};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
-use crate::network::{Network, Wiring};
+use crate::network::Network;
 use crate::run::{RunConfig, names};
 
 /// A model or checkpoint file.
@@ -96,8 +96,7 @@ fn wrong_numbers(network: &NetworkContents, config: Option<&RunConfig>) -> Vec<S
 pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
     config.validate()?;
     let data = config.task.sources(config.seed, Path::new(""))?;
-    let (channels, outputs) = (data.train().form().channels, data.train().form().outputs);
-    let wiring = Wiring::new(&config.connectome()?, config.cell, (channels, config.input), (outputs, config.readout))?;
+    let wiring = config.builder(&config.connectome()?, &data).wiring()?;
     Ok(Inspection {
         kind: Kind::Configuration,
         name: Some(config.name.clone()),

@@ -4,7 +4,12 @@ use daleian_kernels::Aligned;
 use rand::Rng;
 use rand_distr::{Distribution, Uniform};
 
-use super::{BIAS, Fan, INPUT, InitSpec, InitWeights, Parameters, READOUT, READOUT_BIAS, RECURRENT, Wiring};
+use super::builder::Sources;
+use super::connection_blocks::Block;
+use super::{
+    BIAS, Fan, INPUT, InitSpec, InitWeights, InputBlock, Parameters, READOUT, READOUT_BIAS, RECURRENT, ReadoutBlock,
+    Wiring,
+};
 use crate::connectome::{Connectome, Sign};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
@@ -13,12 +18,19 @@ use crate::random::{Purpose, stream};
 ///
 /// W: uniform in (0, g/√fan) for excitatory columns, (-g/√fan, 0) for inhibitory, (-g/√fan, g/√fan) for
 /// unconstrained ones, with gain g (the paper: g = 1, fan = n); or the weights of the connectome; balanced where
-/// `init` says so. U: uniform in ±1/√n. b: the sum of two draws from ±1/√n, as torch's recurrent layer has two biases that act as their sum.
-/// V and c: uniform in ±1/√(entries of the row), torch's default for a linear layer.
+/// `init` says so. U: uniform in ±g/√n, or the value of its block. b: the sum of two draws from ±1/√n, as torch's recurrent
+/// layer has two biases that act as their sum. V: uniform in ±g/√(entries of the row), or the value of its block; c: in
+/// ±1/√(entries of the row), torch's default for a linear layer. Of U and V, g is the gain of the block.
 ///
 /// # Errors
 /// If the weights should come from a connectome that has none.
-pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, seed: u64) -> Result<Parameters> {
+pub(super) fn draw(
+    wiring: &Wiring,
+    sources: &Sources,
+    connectome: &Connectome,
+    init: &InitSpec,
+    seed: u64,
+) -> Result<Parameters> {
     let n = wiring.neurons();
     let root_n = 1.0 / (n as f64).sqrt();
     let recurrent = match init.weights {
@@ -47,14 +59,19 @@ pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, se
     } else {
         Aligned::zeros(n)
     };
-    let input = around_zero(wiring.input().nnz(), root_n, &mut stream(seed, Purpose::InputWeights, 0));
+    let mut rng = stream(seed, Purpose::InputWeights, 0);
+    let starts = starts(wiring.input_blocks().iter().map(InputBlock::block), root_n);
+    let entries = 0..wiring.input().nnz();
+    let input: Vec<f32> = entries.map(|at| starts[sources.input.block_of(at)].draw(&mut rng)).collect();
     let mut rng = stream(seed, Purpose::Readout, 0);
     let mut readout = Vec::with_capacity(wiring.readout().nnz());
     let mut readout_bias = Vec::with_capacity(wiring.outputs());
     for row in 0..wiring.outputs() {
-        let fan = wiring.readout().row(row).len();
-        let spread = 1.0 / (fan as f64).sqrt();
-        readout.extend(around_zero(fan, spread, &mut rng));
+        let entries = wiring.readout().entries(row);
+        // an output may read nothing where pairs are drawn
+        let spread = 1.0 / (entries.len().max(1) as f64).sqrt();
+        let starts = self::starts(wiring.readout_blocks().iter().map(ReadoutBlock::block), spread);
+        readout.extend(entries.map(|at| starts[sources.readout.block_of(at)].draw(&mut rng)));
         readout_bias.extend(around_zero(1, spread, &mut rng));
     }
     let mut parameters = Parameters::zeros(wiring, |_| false);
@@ -68,6 +85,34 @@ pub(super) fn draw(wiring: &Wiring, connectome: &Connectome, init: &InitSpec, se
         parameters[id] = values;
     }
     Ok(parameters)
+}
+
+/// What the entries of a block start with.
+enum Start {
+    Uniform(Uniform<f64>),
+    Value(f32),
+}
+
+impl Start {
+    fn draw(&self, rng: &mut dyn Rng) -> f32 {
+        match self {
+            Self::Uniform(uniform) => uniform.sample(rng) as f32,
+            Self::Value(value) => *value,
+        }
+    }
+}
+
+/// The start of each block, where uniform weights of gain 1 are within `spread` of 0.
+fn starts<'a>(blocks: impl Iterator<Item = Block<'a>>, spread: f64) -> Vec<Start> {
+    let start = |block: Block| match block.value {
+        // no -0.0
+        Some(value) => Start::Value(value as f32 + 0.0),
+        None => {
+            let spread = spread * block.init.map_or(1.0, |init| init.gain);
+            Start::Uniform(Uniform::new(-spread, spread).expect("a finite spread above 0"))
+        }
+    };
+    blocks.map(start).collect()
 }
 
 /// The uniform W of [`draw`] once more, as it was before any step.
@@ -129,7 +174,7 @@ fn balance(wiring: &Wiring, values: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::connectome::PopulationSpec;
-    use crate::network::{CellSpec, InputSpec, Network, ReadoutSpec};
+    use crate::network::Network;
 
     /// Two excitatory neurons, an inhibitory and an unconstrained one; row 3 has excitation alone.
     #[test]
@@ -143,8 +188,7 @@ mod tests {
         let weights = [2.0, 4.0, -1.5, 5.0, 1.0, -4.0, 3.0];
         let connectome = Connectome::from_edges(&populations, &pre, &post, Some(&weights)).unwrap();
         let init = InitSpec { weights: InitWeights::Edges, balance: true, ..InitSpec::default() };
-        let ends = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-        let network = Network::new(&connectome, CellSpec::default(), ends.0, ends.1, &init, 1).unwrap();
+        let network = Network::builder(&connectome).input(1).readout(1).init(init).build().unwrap();
         assert_eq!(network.parameters()[RECURRENT][..], [0.5, 1.0, -1.5, 5.0, 1.0, -1.0, 3.0]);
         // drawn weights: every row with both sides adds up to 0 without the unconstrained column
         let drawn = recurrent(network.wiring(), &InitSpec { balance: true, ..InitSpec::default() }, 1);

@@ -1,8 +1,12 @@
 //! Parameters on the pattern; one step, forward and adjoint; the readout.
 
+mod block_matrix;
+mod builder;
+mod connection_blocks;
 pub(crate) mod file;
 pub(crate) mod init;
 mod matrices;
+pub(crate) mod matrix_tensors;
 mod neuron_tensors;
 mod one_lane;
 mod parameter;
@@ -13,20 +17,22 @@ pub(crate) mod step;
 mod stepper;
 mod wiring;
 
+pub use builder::NetworkBuilder;
+pub(crate) use builder::or_whole;
+pub use connection_blocks::{BlockInit, BlockRule, InputBlock, Numbers, ReadoutBlock};
 pub use matrices::Matrices;
 pub use one_lane::OneLane;
 #[cfg(feature = "cli")]
 pub(crate) use one_lane::slices;
 pub use parameter::{BIAS, COMMON_NAMES, INPUT, Parameter, ParameterId, READOUT, READOUT_BIAS, RECURRENT, Shape};
 pub use parameters::Parameters;
-pub use spec::{Blocks, Fan, InitSpec, InitWeights, InputSpec, ReadoutSpec};
+pub use spec::{Fan, InitSpec, InitWeights, OutputSpec};
 pub use spectrum::leading_eigenvalue;
 pub use stepper::{State, Stepper};
 pub use wiring::Wiring;
 
 pub use crate::cell::{ActivationName, CellKind, CellSpec, ReadName};
 use crate::connectome::Connectome;
-use crate::error::Result;
 
 /// A recurrent network: wiring that never changes and the parameters on it.
 #[derive(Debug, Clone)]
@@ -36,23 +42,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network on `connectome` with parameters drawn from `seed`.
-    ///
-    /// `input` and `readout` are the number of channels or outputs and their settings.
-    ///
-    /// # Errors
-    /// As [`Wiring::new`]; and if the weights should come from a connectome without weights.
-    pub fn new(
-        connectome: &Connectome,
-        cell: CellSpec,
-        input: (usize, InputSpec),
-        readout: (usize, ReadoutSpec),
-        init: &InitSpec,
-        seed: u64,
-    ) -> Result<Self> {
-        let wiring = Wiring::new(connectome, cell, input, readout)?;
-        let parameters = init::draw(&wiring, connectome, init, seed)?;
-        Ok(Self { wiring, parameters })
+    /// Makes a network on `connectome` piece by piece.
+    pub fn builder(connectome: &Connectome) -> NetworkBuilder<'_> {
+        NetworkBuilder::new(connectome)
     }
 
     /// A network from its two parts.
@@ -84,11 +76,7 @@ impl Network {
 
     /// Whether the other network has the same neurons, entries and values.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.wiring, &other.wiring);
-        ours.neuron_table() == theirs.neuron_table()
-            && [ours.recurrent(), ours.input(), ours.readout()]
-                == [theirs.recurrent(), theirs.input(), theirs.readout()]
-            && self.parameters == other.parameters
+        self.wiring.is_same(&other.wiring) && self.parameters == other.parameters
     }
 
     /// Weights against the sign of their presynaptic neuron: 0 under Dale's law.

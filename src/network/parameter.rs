@@ -75,11 +75,13 @@ pub struct Parameter {
     pub shape: Shape,
     /// Whether training may change it at all: a bias that is switched off is 0 and stays 0.
     pub trainable: bool,
+    /// Of each value whether it may be trained; none: all may. Blocks of input and readout can be frozen.
+    pub trained: Option<Arc<[bool]>>,
 }
 
 impl Parameter {
     /// A parameter that training may change.
     pub fn new(name: &'static str, shape: Shape) -> Self {
-        Self { name, shape, trainable: true }
+        Self { name, shape, trainable: true, trained: None }
     }
 }

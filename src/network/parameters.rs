@@ -12,10 +12,10 @@ use super::{ParameterId, Wiring};
 ///
 /// ```
 /// # use daleian::connectome::{Connectome, ConnectionSpec, PopulationSpec, Sign};
-/// # use daleian::network::{CellSpec, InputSpec, ReadoutSpec, Wiring};
+/// # use daleian::network::Network;
 /// use daleian::network::{BIAS, Parameters, READOUT};
 /// # let connectome = Connectome::from_rules(&[PopulationSpec::new("exc", 9, Sign::Excitatory)], &[ConnectionSpec::all()], 1)?;
-/// # let wiring = Wiring::new(&connectome, CellSpec::default(), (1, InputSpec::default()), (1, ReadoutSpec::default()))?;
+/// # let wiring = Network::builder(&connectome).input(1).readout(1).wiring()?;
 /// let mut moments = Parameters::zeros(&wiring, |id| id != READOUT);
 /// moments[BIAS][3] = 0.5;
 /// assert_eq!([moments[BIAS].len(), moments[READOUT].len()], [9, 0]);

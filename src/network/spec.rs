@@ -4,42 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::ActivationName;
 
-/// Which entries a matrix between channels and neurons has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Blocks {
-    /// All.
-    #[default]
-    Dense,
-    /// Channel k meets the neurons of population k only; there are as many channels as populations.
-    Population,
-}
-
-/// The input weights U.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct InputSpec {
-    /// Dense, or one population a channel.
-    #[serde(default)]
-    pub blocks: Blocks,
-}
-
-/// The readout `y = g(V a + c)`.
+/// The outputs, `y = g(V a + c)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ReadoutSpec {
-    /// Dense, or one population an output.
-    #[serde(default)]
-    pub blocks: Blocks,
+pub struct OutputSpec {
     /// g: identity or tanh.
-    #[serde(default = "identity")]
     pub activation: ActivationName,
 }
 
-impl Default for ReadoutSpec {
-    /// Every output reads every neuron, without an activation.
+impl Default for OutputSpec {
+    /// Without an activation.
     fn default() -> Self {
-        Self { blocks: Blocks::Dense, activation: identity() }
+        Self { activation: ActivationName::Identity }
     }
 }
 
@@ -93,8 +69,4 @@ pub enum Fan {
 
 fn one() -> f64 {
     1.0
-}
-
-fn identity() -> ActivationName {
-    ActivationName::Identity
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use daleian_kernels::Activation;
 
-use super::{BIAS, Blocks, COMMON_NAMES, InputSpec, Parameter, ParameterId, ReadoutSpec, Shape};
+use super::{BIAS, COMMON_NAMES, INPUT, InputBlock, OutputSpec, Parameter, ParameterId, READOUT, ReadoutBlock, Shape};
 use crate::cell::{ActivationName, Cell, CellSpec};
-use crate::connectome::{Connectome, NeuronTable};
+use crate::connectome::NeuronTable;
 use crate::error::{Error, Result};
 use crate::sparse::Pattern;
 
@@ -15,85 +15,55 @@ use crate::sparse::Pattern;
 pub struct Wiring {
     neurons: Arc<NeuronTable>,
     recurrent: Arc<Pattern>,
-    input: Arc<Pattern>,
-    readout: Arc<Pattern>,
+    input: Matrix,
+    readout: Matrix,
     cell: CellSpec,
     dynamics: Arc<dyn Cell>,
-    input_spec: InputSpec,
-    readout_spec: ReadoutSpec,
+    input_blocks: Arc<[InputBlock]>,
+    readout_blocks: Arc<[ReadoutBlock]>,
+    output: OutputSpec,
     /// In the order of their ids; made from the patterns and the cell.
     parameters: Arc<[Parameter]>,
 }
 
+/// The parts of a [`Wiring`].
+pub(super) struct Parts {
+    pub neurons: Arc<NeuronTable>,
+    pub recurrent: Arc<Pattern>,
+    pub input: Matrix,
+    pub readout: Matrix,
+    pub cell: CellSpec,
+    pub input_blocks: Arc<[InputBlock]>,
+    pub readout_blocks: Arc<[ReadoutBlock]>,
+    pub output: OutputSpec,
+}
+
+/// Which entries a matrix has, and of each whether it is trained (none: all are).
+#[derive(Debug, Clone)]
+pub(super) struct Matrix {
+    pub pattern: Arc<Pattern>,
+    pub trained: Option<Arc<[bool]>>,
+}
+
 impl Wiring {
-    /// The wiring of `connectome` with `channels` inputs and `outputs` outputs.
-    ///
     /// # Errors
-    /// If an input or readout in population blocks has not one channel or output per type of neuron, if there is no
-    /// channel or output or there are too many, or if the readout's activation is neither identity nor tanh.
-    pub fn new(
-        connectome: &Connectome,
-        cell: CellSpec,
-        input: (usize, InputSpec),
-        readout: (usize, ReadoutSpec),
-    ) -> Result<Self> {
+    /// If the activation of the outputs is neither identity nor tanh.
+    pub(super) fn from_parts(parts: Parts) -> Result<Self> {
         use ActivationName::{Identity, Tanh};
-        let table = connectome.neuron_table();
-        let (channels, input) = input;
-        let (outputs, readout) = readout;
-        if !matches!(readout.activation, Identity | Tanh) {
-            return Err(Error::setting("readout.activation", "a readout has `identity` or `tanh`"));
+        if !matches!(parts.output.activation, Identity | Tanh) {
+            return Err(Error::setting("output.activation", "expected `identity` or `tanh`"));
         }
-        let neurons = connectome.pattern().rows();
-        let by_population = |key: &str, what: &str, count: usize| {
-            let types = table.types();
-            if count == types.len() {
-                return Ok(types);
-            }
-            let problem = format!("blocks by population need one {what} per type: {} not {count}", types.len());
-            Err(Error::setting(key, problem))
-        };
-        for (key, count) in [("input", channels), ("readout", outputs)] {
-            if count == 0 {
-                return Err(Error::setting(key, "at least one channel is needed"));
-            }
-        }
-        let dense = |key: &str, rows, cols| {
-            Pattern::try_dense(rows, cols).map_err(|error| Error::setting(key, format!("a dense matrix: {error}")))
-        };
-        let input_pattern = match input.blocks {
-            Blocks::Dense => dense("input", neurons, channels)?,
-            Blocks::Population => {
-                let types = by_population("input.blocks", "channel", channels)?;
-                let mut indices = vec![0; neurons];
-                for (group, channel) in types.iter().zip(0u32..) {
-                    group.neurons.iter().for_each(|&neuron| indices[neuron as usize] = channel);
-                }
-                Pattern::new(neurons, channels, (0..=neurons).collect(), indices).expect("one entry a row")
-            }
-        };
-        let readout_pattern = match readout.blocks {
-            Blocks::Dense => dense("readout", outputs, neurons)?,
-            Blocks::Population => {
-                let types = by_population("readout.blocks", "output", outputs)?;
-                let mut indptr = vec![0];
-                indptr.extend(types.iter().scan(0, |end, group| {
-                    *end += group.neurons.len();
-                    Some(*end)
-                }));
-                let indices = types.into_iter().flat_map(|group| group.neurons).collect();
-                Pattern::new(outputs, neurons, indptr, indices).expect("every neuron has one type")
-            }
-        };
+        let Parts { neurons, recurrent, input, readout, cell, input_blocks, readout_blocks, output } = parts;
         let wiring = Self {
-            neurons: table.clone(),
-            recurrent: connectome.pattern().clone(),
-            input: Arc::new(input_pattern),
-            readout: Arc::new(readout_pattern),
+            neurons,
+            recurrent,
+            input,
+            readout,
             cell,
             dynamics: cell.build(),
-            input_spec: input,
-            readout_spec: readout,
+            input_blocks,
+            readout_blocks,
+            output,
             parameters: Arc::default(),
         };
         Ok(wiring.with_parameter_list())
@@ -114,13 +84,15 @@ impl Wiring {
         let shapes = [
             Shape::OnPattern(self.recurrent.clone()),
             Shape::Dense(vec![self.neurons()]),
-            Shape::OnPattern(self.input.clone()),
-            Shape::OnPattern(self.readout.clone()),
+            Shape::OnPattern(self.input.pattern.clone()),
+            Shape::OnPattern(self.readout.pattern.clone()),
             Shape::Dense(vec![self.outputs()]),
         ];
         let mut list: Vec<_> =
             COMMON_NAMES.into_iter().zip(shapes).map(|(name, shape)| Parameter::new(name, shape)).collect();
         list[BIAS.index()].trainable = self.cell.bias;
+        list[INPUT.index()].trained = self.input.trained.clone();
+        list[READOUT.index()].trained = self.readout.trained.clone();
         self.parameters = list.into();
         self
     }
@@ -132,12 +104,12 @@ impl Wiring {
 
     /// Number of input channels.
     pub fn channels(&self) -> usize {
-        self.input.cols()
+        self.input.pattern.cols()
     }
 
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
-        self.readout.rows()
+        self.readout.pattern.rows()
     }
 
     /// What is known of each neuron.
@@ -152,12 +124,12 @@ impl Wiring {
 
     /// Where U has entries, `[neurons, channels]`.
     pub fn input(&self) -> &Arc<Pattern> {
-        &self.input
+        &self.input.pattern
     }
 
     /// Where V has entries, `[outputs, neurons]`.
     pub fn readout(&self) -> &Arc<Pattern> {
-        &self.readout
+        &self.readout.pattern
     }
 
     /// What the configuration says of the cell.
@@ -165,9 +137,24 @@ impl Wiring {
         self.cell
     }
 
-    /// The settings of input and readout that the patterns come from.
-    pub fn specs(&self) -> (InputSpec, ReadoutSpec) {
-        (self.input_spec, self.readout_spec)
+    /// The blocks that U comes from.
+    pub fn input_blocks(&self) -> &[InputBlock] {
+        &self.input_blocks
+    }
+
+    /// The blocks that V comes from.
+    pub fn readout_blocks(&self) -> &[ReadoutBlock] {
+        &self.readout_blocks
+    }
+
+    /// The settings of the outputs.
+    pub fn output_spec(&self) -> OutputSpec {
+        self.output
+    }
+
+    /// Whether the other has the same neurons, and the same entries in every matrix, of which the same are trained.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.neurons == other.neurons && self.parameters == other.parameters
     }
 
     /// The equations of a neuron.
@@ -183,7 +170,7 @@ impl Wiring {
 
     /// g.
     pub fn readout_activation(&self) -> Activation {
-        self.readout_spec.activation.into()
+        self.output.activation.into()
     }
 
     /// +1, -1 or 0 for each presynaptic neuron, `[neurons]`.
@@ -212,27 +199,5 @@ impl Wiring {
     /// Elements of a parameter.
     pub fn size(&self, id: ParameterId) -> usize {
         self.parameter(id).shape.size()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connectome::{ConnectionSpec, PopulationSpec, Sign};
-
-    #[test]
-    fn too_many_channels_are_refused_before_anything_is_made_of_them() {
-        let population = [PopulationSpec::new("exc", 3, Sign::Excitatory)];
-        let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
-        let wiring = |channels, outputs| {
-            let (input, readout) = ((channels, InputSpec::default()), (outputs, ReadoutSpec::default()));
-            Wiring::new(&connectome, CellSpec::default(), input, readout).unwrap_err().to_string()
-        };
-        let error = wiring(1 << 40, 1);
-        assert!(error.starts_with("`input`: a dense matrix: the number of columns is 1099511627776"), "{error}");
-        let error = wiring(1, 1 << 31);
-        assert!(error.starts_with("`readout`: a dense matrix: the number of rows is 2147483648"), "{error}");
-        let error = wiring((1 << 31) - 1, 1);
-        assert!(error.starts_with("`input`: a dense matrix: the number of entries is 6442450941"), "{error}");
     }
 }

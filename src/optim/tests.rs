@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Optimizer, OptimizerSpec, OptimizerState, Update, clip};
 use crate::connectome::{Connectome, NeuronTable, PopulationSpec, Sign};
 use crate::error::Result;
-use crate::network::{CellSpec, InitSpec, InputSpec, Network, Parameters, READOUT_BIAS, RECURRENT, ReadoutSpec};
+use crate::network::{Network, Parameters, READOUT_BIAS, RECURRENT};
 use crate::sparse::Pattern;
 
 /// Steps by the mean of the last three gradients, which are its moments.
@@ -81,13 +81,11 @@ fn any_number_of_moments_by_hand() {
     let populations = [PopulationSpec::new("free", 1, Sign::Unconstrained)];
     let connectome =
         Connectome::new(NeuronTable::from_populations(&populations).unwrap(), Pattern::dense(1, 1), None).unwrap();
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
     for (optimizer, moments, want) in [
         (OptimizerSpec::Averaged(Averaged { learning_rate: 1.0 }), 3, [10.0 - 0.5 - 1.5, 10.0 - 1.0 - 3.0]),
         (OptimizerSpec::Plain(Plain { learning_rate: 1.0 }), 0, [10.0 - 1.5 - 3.0, 10.0 - 3.0 - 6.0]),
     ] {
-        let mut network =
-            Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+        let mut network = Network::builder(&connectome).input(1).readout(1).build().unwrap();
         let trained = [RECURRENT, READOUT_BIAS];
         let mut state = OptimizerState::new(optimizer, network.wiring(), &trained);
         assert_eq!(state.moments.len(), moments);

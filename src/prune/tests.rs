@@ -1,6 +1,6 @@
 use super::*;
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Selection, Sign};
-use crate::network::{BIAS, CellSpec, InitSpec, InputSpec, READOUT, RECURRENT, ReadoutSpec};
+use crate::network::{BIAS, READOUT, RECURRENT};
 use proptest::prelude::*;
 
 /// 3 excitatory and 2 inhibitory neurons, W with weights given by row and column.
@@ -9,8 +9,7 @@ fn network(entries: &[(u32, u32, f32)]) -> Network {
         [PopulationSpec::new("exc", 3, Sign::Excitatory), PopulationSpec::new("inh", 2, Sign::Inhibitory)];
     let (post, pre): (Vec<u32>, Vec<u32>) = entries.iter().map(|&(post, pre, _)| (post, pre)).unzip();
     let connectome = Connectome::from_edges(&populations, &pre, &post, None).unwrap();
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    let mut network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+    let mut network = Network::builder(&connectome).input(1).readout(1).build().unwrap();
     for (at, &(_, _, w)) in entries.iter().enumerate() {
         network.parameter_mut(RECURRENT)[at] = w;
     }
@@ -22,8 +21,7 @@ fn full(size: usize) -> Network {
     let populations =
         [PopulationSpec::new("exc", size, Sign::Excitatory), PopulationSpec::new("inh", size, Sign::Inhibitory)];
     let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap()
+    Network::builder(&connectome).input(1).readout(1).build().unwrap()
 }
 
 fn pruning(method: PruneMethod, target: PruneTarget) -> Pruning {
@@ -219,8 +217,7 @@ fn blocks_by_selection() {
         .map(|(name, region)| PopulationSpec::new(*name, 1, Sign::Excitatory).with("region", region))
         .collect();
     let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::all()], 1).unwrap();
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+    let network = Network::builder(&connectome).input(1).readout(1).build().unwrap();
     let region = |name: &str| Selection::all().and("region", [name]);
     let block = |post: Selection, pre: Selection| BlockDensity { post, pre, density: 0.0 };
     let prune = |blocks| prune(&network, &pruning(PruneMethod::Random, PruneTarget::Blocks(blocks)), 1);

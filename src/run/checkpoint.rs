@@ -134,11 +134,7 @@ impl Checkpoint {
     /// If the checkpoint is of another network: its pattern or sizes differ.
     pub fn restore(self, path: &Path, trainer: &mut Trainer) -> Result<()> {
         let (ours, theirs) = (trainer.network().wiring(), self.network.wiring());
-        let same = ours.recurrent() == theirs.recurrent()
-            && ours.input() == theirs.input()
-            && ours.readout() == theirs.readout()
-            && ours.signs() == theirs.signs();
-        if !same || !trainer.optimizer().fits(&self.optimizer) {
+        if !ours.is_same(theirs) || !trainer.optimizer().fits(&self.optimizer) {
             let problem = "its network is not the one that the configuration describes: did an input file change?";
             return Err(Error::content(path, problem));
         }
@@ -175,7 +171,6 @@ mod tests {
                 constraint = "dale"
                 task = {{ kind = "flip-flop", channels = 1, steps = 5, probability = 0.3, train-samples = 30, test-samples = 5 }}
                 cell = {{ activation = "tanh", rectified = true }}
-                readout = {{}}
                 optimizer = {{ kind = "{kind}", learning-rate = 0.05 }}
                 population = [{{ name = "exc", size = 4, sign = 1 }}]
                 connection = [{{ rule = "all" }}]

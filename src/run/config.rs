@@ -10,7 +10,7 @@ use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
-use crate::network::{CellSpec, InitSpec, InputSpec, ReadoutSpec};
+use crate::network::{CellSpec, InitSpec, InputBlock, OutputSpec, ReadoutBlock};
 use crate::optim::{OptimizerSpec, ScheduleSpec};
 use crate::task::TaskSpec;
 
@@ -42,11 +42,9 @@ pub struct RunConfig {
     pub task: TaskSpec,
     /// The cell.
     pub cell: CellSpec,
-    /// Input weights.
+    /// The outputs.
     #[serde(default)]
-    pub input: InputSpec,
-    /// The readout.
-    pub readout: ReadoutSpec,
+    pub output: OutputSpec,
     /// Recurrent weights at the start.
     #[serde(default)]
     pub init: InitSpec,
@@ -64,6 +62,12 @@ pub struct RunConfig {
     /// What training does with single parameters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameter: Vec<ParameterSpec>,
+    /// Which channels reach which neurons; left out: each reaches all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input: Vec<InputBlock>,
+    /// Which outputs read which neurons; left out: each reads all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readout: Vec<ReadoutBlock>,
     /// Neurons and synapses from files; excludes `population` and `connection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectome: Option<EdgeListSpec>,

@@ -16,8 +16,8 @@ pub(super) fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
 }
 
 /// The first setting below `key` in which `a` and `b` differ, dotted, with what either says.
-pub(super) fn first_other<T: Serialize>(key: &str, a: &T, b: &T) -> Option<(String, Value, Value)> {
-    let json = |settings| serde_json::to_value(settings).expect("settings are plain data");
+pub(super) fn first_other<T: Serialize + ?Sized>(key: &str, a: &T, b: &T) -> Option<(String, Value, Value)> {
+    let json = |settings: &T| serde_json::to_value(settings).expect("settings are plain data");
     walk(key, &json(a), &json(b))
 }
 

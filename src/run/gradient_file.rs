@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::files::{Tensor, write_tensors};
-use crate::network::{Network, Parameters, file};
+use crate::network::{Network, Parameters, matrix_tensors};
 
 /// Writes `loss` `[1]` and the gradient of each parameter in the shape that the model file gives the parameter.
 ///
@@ -18,10 +18,7 @@ use crate::network::{Network, Parameters, file};
 pub fn save_gradient(path: &Path, network: &Network, loss: f64, gradients: &Parameters) -> Result<()> {
     let wiring = network.wiring();
     let loss = [loss as f32];
-    let stored: Vec<_> = gradients.ids().map(|id| file::as_stored(wiring, id, &gradients[id])).collect();
     let mut tensors = vec![Tensor::vector("loss", &loss[..])];
-    for (parameter, (shape, values)) in wiring.parameter_list().iter().zip(&stored) {
-        tensors.push(Tensor::new(parameter.name, shape, &**values));
-    }
+    tensors.extend(gradients.ids().map(|id| matrix_tensors::values(wiring, id, &gradients[id])));
     write_tensors(path, &tensors, &json!({"format": "daleian-gradient", "version": 1}))
 }

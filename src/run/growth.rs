@@ -28,15 +28,14 @@ pub(super) fn warning(network: &Network, steps: usize) -> Option<String> {
 mod tests {
     use super::*;
     use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-    use crate::network::{CellSpec, InitSpec, InputSpec, ReadoutSpec};
+    use crate::network::CellSpec;
 
     /// 16 neurons that excite each other, all weights 0.25: the leading eigenvalue is 4.
     fn network(activation: ActivationName) -> Network {
         let population = [PopulationSpec::new("e", 16, Sign::Excitatory)];
         let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
         let cell = CellSpec { activation, ..CellSpec::default() };
-        let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-        let mut network = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
+        let mut network = Network::builder(&connectome).cell(cell).input(1).readout(1).build().unwrap();
         network.parameter_mut(RECURRENT).fill(0.25);
         network
     }

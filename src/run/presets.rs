@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn the_waves_are_the_papers() {
         use crate::connectome::Sign;
-        use crate::network::{ActivationName, Blocks};
+        use crate::network::{ActivationName, InputBlock, ReadoutBlock};
         use crate::task::{TaskSpec, WavesVersion};
         let (run, mut meant) = (config("wave").unwrap(), config("wave-meant").unwrap());
         let connectome = run.connectome().unwrap();
@@ -79,8 +79,10 @@ mod tests {
         assert_eq!(connectome.signs().iter().filter(|&&sign| sign == Sign::Excitatory).count(), 102);
         assert_eq!((run.epochs, run.batch, run.optimizer.learning_rate()), (25, 100, 1e-3));
         assert!(run.cell.rectified);
-        assert_eq!((run.input.blocks, run.readout.blocks), (Blocks::Dense, Blocks::Population));
-        assert_eq!(run.readout.activation, ActivationName::Identity);
+        let populations = ["excitatory", "inhibitory"];
+        assert!(run.input.is_empty(), "each wave reaches all neurons");
+        assert_eq!(run.readout, [0, 1].map(|k| ReadoutBlock::new([k], populations[k])));
+        assert_eq!(run.output.activation, ActivationName::Identity);
         let samples = (1000, 1000);
         let waves = |version| {
             TaskSpec::Waves(crate::task::Waves {
@@ -92,8 +94,8 @@ mod tests {
             })
         };
         assert_eq!((&run.task, &meant.task), (&waves(WavesVersion::AsRun), &waves(WavesVersion::Meant)));
-        assert_eq!(meant.input.blocks, Blocks::Population);
-        (meant.name, meant.task, meant.input) = (run.name.clone(), run.task.clone(), run.input);
+        assert_eq!(meant.input, [0, 1].map(|k| InputBlock::new([k], populations[k])));
+        (meant.name, meant.task, meant.input) = (run.name.clone(), run.task.clone(), run.input.clone());
         assert_eq!(meant, run);
     }
 

@@ -10,7 +10,7 @@ use crate::connectome::{Connectome, EdgeListSpec, WeightMeaning};
 use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{InitWeights, InputSpec, Network, RECURRENT, ReadoutSpec, Wiring};
+use crate::network::{InitWeights, Network, NetworkBuilder, RECURRENT, Wiring, or_whole};
 use crate::train::{MemoryEstimate, TrainSettings, Trainer, check_shapes};
 
 impl RunConfig {
@@ -95,13 +95,13 @@ impl RunConfig {
             return Ok(trainer);
         }
         let (connectome, data) = self.inputs()?;
-        let (input, readout) = self.ends(&data);
+        let builder = self.builder(&connectome, &data);
         let settings = self.settings_within(resources.memory_limit)?;
-        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
+        let wiring = builder.wiring()?;
         let others = self.start_bytes(&wiring);
         tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
         drop(wiring);
-        let network = Network::new(&connectome, self.cell, input, readout, &self.init, self.seed)?;
+        let network = builder.build()?;
         // its weights are of no more use
         drop(connectome);
         Trainer::beside(others, network, data, settings, resources.exec)
@@ -127,9 +127,7 @@ impl RunConfig {
             return self.estimate(limit, wiring, &data);
         }
         let (connectome, data) = self.inputs()?;
-        let (input, readout) = self.ends(&data);
-        let wiring = Wiring::new(&connectome, self.cell, input, readout)?;
-        self.estimate(limit, &wiring, &data)
+        self.estimate(limit, &self.builder(&connectome, &data).wiring()?, &data)
     }
 
     /// What memory training a network with this wiring takes, where it may be at most `limit` bytes.
@@ -149,10 +147,18 @@ impl RunConfig {
         if keeps_start(self) { 4 * wiring.size(RECURRENT) as u64 } else { 0 }
     }
 
-    /// Channels of the input, and outputs, with what the configuration says of them.
-    fn ends(&self, data: &Sources) -> ((usize, InputSpec), (usize, ReadoutSpec)) {
+    /// The network that the configuration describes, with as many channels and outputs as the data have.
+    pub(crate) fn builder<'a>(&self, connectome: &'a Connectome, data: &Sources) -> NetworkBuilder<'a> {
         let form = data.train().form();
-        ((form.channels, self.input), (form.outputs, self.readout))
+        Network::builder(connectome)
+            .cell(self.cell)
+            .input(form.channels)
+            .input_blocks(self.input.clone())
+            .readout(form.outputs)
+            .readout_blocks(self.readout.clone())
+            .output_activation(self.output.activation)
+            .init(self.init)
+            .seed(self.seed)
     }
 
     /// The data, for a network that starts with this wiring.
@@ -161,10 +167,10 @@ impl RunConfig {
     /// If its cell, input or readout are not those of the configuration, or the data do not fit it.
     fn data_for(&self, wiring: &Wiring) -> Result<Sources> {
         self.validate()?;
-        let (input, readout) = wiring.specs();
         let other = first_other("cell", &self.cell, &wiring.cell())
-            .or_else(|| first_other("input", &self.input, &input))
-            .or_else(|| first_other("readout", &self.readout, &readout));
+            .or_else(|| first_other("output", &self.output, &wiring.output_spec()))
+            .or_else(|| first_other("input", &*or_whole(&self.input), wiring.input_blocks()))
+            .or_else(|| first_other("readout", &*or_whole(&self.readout), wiring.readout_blocks()));
         if let Some((key, ours, its)) = other {
             let problem = format!("{ours}, but the model that the run starts from has {its}; expected that");
             return Err(Error::setting(key, problem));

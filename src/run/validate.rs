@@ -49,15 +49,21 @@ impl RunConfig {
 
     fn validate_network(&self) -> Result<()> {
         use ActivationName::{Identity, Tanh};
-        let g = self.readout.activation;
+        let g = self.output.activation;
         if !matches!(g, Identity | Tanh) {
-            return Err(Error::setting("readout.activation", "expected `identity` or `tanh`"));
+            return Err(Error::setting("output.activation", "expected `identity` or `tanh`"));
         }
         if self.loss == LossName::CrossEntropy && g != Identity {
             let problem = "`cross-entropy` takes the outputs as they are: expected `identity`";
-            return Err(Error::setting("readout.activation", problem));
+            return Err(Error::setting("output.activation", problem));
         }
         parameter_spec::settings(self.constraint, &self.parameter)?.validate(self.optimizer.learning_rate())?;
+        for (k, block) in self.input.iter().enumerate() {
+            block.validate(&format!("input[{k}]"))?;
+        }
+        for (k, block) in self.readout.iter().enumerate() {
+            block.validate(&format!("readout[{k}]"))?;
+        }
         match &self.connectome {
             Some(_) if !self.population.is_empty() || !self.connection.is_empty() => {
                 let problem = "neurons come from its files; `population` and `connection` must be left out beside it";
@@ -112,8 +118,8 @@ mod tests {
             ("l2-rates = 0.0", "l2-rates = -0.1", "`penalty.l2-rates`"),
             ("epochs = 1  ", "epochs = 1\nsteps = 2 ", "`checkpoint`: exactly one"),
             ("epochs = 1  ", "steps = 0 ", "`checkpoint.steps`"),
-            ("loss = \"mse\" ", "loss = \"cross-entropy\" ", "`readout.activation`"),
-            ("activation = \"tanh\"       # g", "activation = \"relu\"       # g", "`readout.activation`"),
+            ("loss = \"mse\" ", "loss = \"cross-entropy\" ", "`output.activation`"),
+            ("activation = \"tanh\"       # g", "activation = \"relu\"       # g", "`output.activation`"),
             ("weights = \"uniform\"", "weights = \"edges\"", "`init.weights`"),
             ("[[population]]", "[connectome]\nedges = \"e.csv\"\n[[population]]", "`connectome`"),
         ] {
@@ -169,8 +175,7 @@ mod tests {
             "",
             "[task]",
             "[cell]",
-            "[input]",
-            "[readout]",
+            "[output]",
             "[init]",
             "[optimizer]",
             "[schedule]",

@@ -100,8 +100,9 @@ impl ParameterSettings {
 
     /// The settings of the parameters of `wiring`, in the order of its list.
     ///
-    /// A parameter that is not [trainable](crate::network::Parameter::trainable), has no value, or of which no value is
-    /// trained is [`Trained::Frozen`].
+    /// What blocks of input or readout freeze is not trained. A parameter that is not
+    /// [trainable](crate::network::Parameter::trainable), has no value, or of which no value is trained is
+    /// [`Trained::Frozen`].
     ///
     /// # Errors
     /// If a name is not that of a parameter, if there is not one `true` or `false` per value, or if nothing is left to
@@ -116,16 +117,16 @@ impl ParameterSettings {
         for parameter in list {
             let mut setting = self.of(parameter.name);
             let size = parameter.shape.size();
+            let mut masks: Vec<&[bool]> = parameter.trained.as_deref().into_iter().collect();
             if let Trained::Entries(mask) = &setting.trained {
                 if mask.len() != size {
                     let problem = format!("{} values are trained or not; expected one per value: {size}", mask.len());
                     return Err(Error::setting(format!("parameter.{}.trained", parameter.name), problem));
                 }
-                match mask.iter().filter(|&&trained| trained).count() {
-                    0 => setting.trained = Trained::Frozen,
-                    count if count == size => setting.trained = Trained::All,
-                    _ => {}
-                }
+                masks.push(mask);
+            }
+            if setting.trained != Trained::Frozen && !masks.is_empty() {
+                setting.trained = all_of(&masks, size);
             }
             if !parameter.trainable || size == 0 {
                 setting.trained = Trained::Frozen;
@@ -136,6 +137,16 @@ impl ParameterSettings {
             return Err(Error::setting("parameter", "every parameter is frozen; nothing is left to train"));
         }
         Ok(settings)
+    }
+}
+
+/// What every one of the masks lets train, of `size` values.
+fn all_of(masks: &[&[bool]], size: usize) -> Trained {
+    let mask: Arc<[bool]> = (0..size).map(|at| masks.iter().all(|mask| mask[at])).collect();
+    match mask.iter().filter(|&&trained| trained).count() {
+        0 => Trained::Frozen,
+        count if count == size => Trained::All,
+        _ => Trained::Entries(mask),
     }
 }
 
@@ -159,7 +170,7 @@ pub(crate) fn unknown(key: impl std::fmt::Display, name: &str, known: &[&str]) -
 mod tests {
     use super::*;
     use crate::connectome::{Connectome, NeuronTable, PopulationSpec, Sign};
-    use crate::network::{BIAS, CellSpec, InputSpec, READOUT, ReadoutSpec};
+    use crate::network::{BIAS, CellSpec, Network, READOUT};
     use crate::sparse::Pattern;
 
     fn wiring() -> Wiring {
@@ -167,7 +178,7 @@ mod tests {
         let connectome =
             Connectome::new(NeuronTable::from_populations(&populations).unwrap(), Pattern::dense(2, 2), None).unwrap();
         let cell = CellSpec { bias: false, ..CellSpec::default() };
-        Wiring::new(&connectome, cell, (1, InputSpec::default()), (1, ReadoutSpec::default())).unwrap()
+        Network::builder(&connectome).cell(cell).input(1).readout(1).wiring().unwrap()
     }
 
     fn masked(name: &str, mask: &[bool]) -> ParameterSettings {

@@ -201,11 +201,11 @@ fn every_part_of_a_configuration_does_something() {
         metrics.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect()
     };
     // readout in blocks: 2 outputs, 2 populations
-    let blocks = train(&config(&[("[readout]", "[readout]\nblocks = \"population\"")]), series());
-    let weights = tensor(&blocks.read("run/model.safetensors"), "readout.weight");
-    let (first, second) = weights.split_at(NEURONS);
-    assert!(first[..6].iter().chain(&second[6..]).all(|&w| w != 0.0));
-    assert!(first[6..].iter().chain(&second[..6]).all(|&w| w == 0.0));
+    let population = |k, name| format!("[[readout]]\noutputs = [{k}]\nfrom = \"{name}\"\n");
+    let both = format!("{}{}[optimizer]", population(0, "exc"), population(1, "inh"));
+    let blocks = train(&config(&[("[optimizer]", &both)]), series());
+    let weights = tensor(&blocks.read("run/model.safetensors"), "readout.values");
+    assert!(weights.len() == NEURONS && weights.iter().all(|&w| w != 0.0));
 
     // frozen parameters, weights from the edge list
     let frozen = ["recurrent.values", "input.weight"]

@@ -28,7 +28,7 @@ file = "data.npz"
 activation = "tanh"
 rectified = true
 
-[readout]
+[output]
 activation = "identity"
 
 [optimizer]

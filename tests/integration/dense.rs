@@ -79,7 +79,7 @@ impl Dense {
             c: vector(READOUT_BIAS),
             activation: wiring.cell().activation,
             rectified: wiring.cell().rectified,
-            readout_activation: wiring.specs().1.activation,
+            readout_activation: wiring.output_spec().activation,
         }
     }
 

@@ -5,14 +5,14 @@ use daleian::bptt::{Bptt, Layout, LossName, Objective};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, RuleName, Sign};
 use daleian::data::{Dataset, Targets};
 use daleian::network::{
-    ActivationName, BIAS, Blocks, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT,
-    READOUT_BIAS, RECURRENT, ReadoutSpec,
+    ActivationName, BIAS, CellSpec, INPUT, InitSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS, RECURRENT,
 };
 use daleian::random::{Purpose, stream};
 use daleian::train::fill;
 use rand::{Rng, RngExt};
 
 use crate::dense::{Answers, Dense, Problem};
+use crate::support::Blocks;
 
 /// One of the kinds of network that the gradient is checked on.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +75,10 @@ fn network(case: &Case, seed: u64) -> Network {
     )
     .unwrap();
     let cell = CellSpec { activation: case.activation, rectified: case.rectified, ..CellSpec::default() };
-    let input = (3, InputSpec { blocks: case.blocks });
-    let readout = (3, ReadoutSpec { blocks: case.blocks, activation: case.readout });
-    let init = InitSpec { gain: 2.0, ..InitSpec::default() };
-    Network::new(&connectome, cell, input, readout, &init, seed).unwrap()
+    let (input, readout) = case.blocks.of(&connectome);
+    let builder = Network::builder(&connectome).cell(cell).input(3).input_blocks(input);
+    let builder = builder.readout(3).readout_blocks(readout).output_activation(case.readout);
+    builder.init(InitSpec { gain: 2.0, ..InitSpec::default() }).seed(seed).build().unwrap()
 }
 
 /// Random inputs and answers: for the library and for the dense implementation.

@@ -22,7 +22,7 @@ by = "rows"
 activation = "tanh"
 rectified = true
 
-[readout]
+[output]
 activation = "identity"
 
 [optimizer]

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use daleian::bptt::LossName;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::data::Data;
-use daleian::network::{CellSpec, Fan, InitSpec, InputSpec, Network, RECURRENT, ReadoutSpec};
+use daleian::network::{Fan, InitSpec, Network, RECURRENT};
 use daleian::optim::OptimizerSpec;
 use daleian::run::{Ending, Resources, Run, RunConfig, presets};
 use daleian::task::{FlipFlop, Task};
@@ -134,8 +134,7 @@ fn in_a_process_of_its_own() {
     assert_eq!((connectome.neurons(), connectome.pattern().nnz()), (NEURONS, synapses));
     tell("drawn");
     let init = InitSpec { fan: Fan::InDegree, ..InitSpec::default() };
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &init, 1).unwrap();
+    let network = Network::builder(&connectome).input(1).readout(1).init(init).build().unwrap();
     tell("built");
     let task = FlipFlop {
         channels: 1,

@@ -1,6 +1,7 @@
 //! The promises of daleian, a module each.
 
 mod bad_input;
+mod blocks;
 mod cli;
 mod command;
 mod dense;

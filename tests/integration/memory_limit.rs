@@ -3,9 +3,7 @@
 use daleian::bptt::{Bptt, Layout, LossName, Objective, Storage};
 use daleian::connectome::ConnectionSpec;
 use daleian::data::{Dataset, Targets};
-use daleian::network::{
-    ActivationName, Blocks, CellSpec, InitSpec, InputSpec, Network, ParameterId, Parameters, RECURRENT, ReadoutSpec,
-};
+use daleian::network::{ActivationName, CellSpec, Network, ParameterId, Parameters, RECURRENT};
 use daleian::optim::OptimizerSpec;
 use daleian::random::{Purpose, stream};
 use daleian::train::{TrainSettings, Trainer, fill};
@@ -13,7 +11,7 @@ use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
 use crate::command::{Place, without_seconds};
-use crate::support::{bits, connectome, flip_flop, isa, network};
+use crate::support::{Blocks, bits, connectome, flip_flop, isa, network};
 
 /// A network, a batch, and what to make of them.
 #[derive(Clone, Debug)]
@@ -48,9 +46,10 @@ impl Case {
 
     fn network(&self) -> Network {
         let connectome = connectome(self.sizes, ConnectionSpec::probability(self.density), 5);
-        let input = (3, InputSpec { blocks: self.blocks });
-        let readout = (3, ReadoutSpec { blocks: self.blocks, activation: ActivationName::Tanh });
-        Network::new(&connectome, self.cell, input, readout, &InitSpec::default(), 5).unwrap()
+        let (input, readout) = self.blocks.of(&connectome);
+        let builder = Network::builder(&connectome).cell(self.cell).input(3).input_blocks(input);
+        let builder = builder.readout(3).readout_blocks(readout).output_activation(ActivationName::Tanh);
+        builder.seed(5).build().unwrap()
     }
 
     fn data(&self) -> Dataset {

@@ -7,22 +7,26 @@ use std::path::Path;
 use daleian::Error;
 use daleian::connectome::{ConnectionSpec, Connectome, EdgeTable, NeuronTable, Policy, PopulationSpec, Sign, Words};
 use daleian::network::{
-    ActivationName, BIAS, Blocks, COMMON_NAMES, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, READOUT,
-    RECURRENT, ReadoutSpec,
+    ActivationName, BIAS, COMMON_NAMES, CellSpec, INPUT, InputBlock, Network, NetworkBuilder, ParameterId, READOUT,
+    RECURRENT,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::support::{bits, connectome, isa};
+use crate::support::{Blocks, bits, connectome, isa};
 
 /// 5 excitatory, 3 inhibitory and 2 unconstrained neurons; three inputs and outputs, dense or a population each.
+fn in_blocks(connectome: &Connectome, blocks: Blocks) -> NetworkBuilder<'_> {
+    let (input, readout) = blocks.of(connectome);
+    Network::builder(connectome).input(3).input_blocks(input).readout(3).readout_blocks(readout)
+}
+
 fn model(blocks: Blocks, seed: u64) -> Network {
     let connectome = connectome([5, 3, 2], ConnectionSpec::probability(0.4), seed);
     let cell = CellSpec { activation: ActivationName::Softplus, ..CellSpec::default() };
-    let readout = ReadoutSpec { blocks, activation: ActivationName::Tanh };
-    Network::new(&connectome, cell, (3, InputSpec { blocks }), (3, readout), &InitSpec::default(), seed).unwrap()
+    in_blocks(&connectome, blocks).cell(cell).output_activation(ActivationName::Tanh).seed(seed).build().unwrap()
 }
 
 fn assert_same(a: &Network, b: &Network) {
@@ -30,7 +34,9 @@ fn assert_same(a: &Network, b: &Network) {
     let (a, b) = (a.wiring(), b.wiring());
     assert!(a.recurrent() == b.recurrent() && a.input() == b.input() && a.readout() == b.readout());
     assert_eq!(a.neuron_table(), b.neuron_table());
-    assert_eq!((a.signs(), a.cell(), a.specs()), (b.signs(), b.cell(), b.specs()));
+    assert_eq!((a.signs(), a.cell(), a.output_spec()), (b.signs(), b.cell(), b.output_spec()));
+    assert_eq!((a.input_blocks(), a.readout_blocks()), (b.input_blocks(), b.readout_blocks()));
+    assert_eq!(a.parameter_list(), b.parameter_list());
 }
 
 /// What goes in comes out: through a file, and through a second one with the same bytes.
@@ -58,9 +64,7 @@ proptest! {
     ) {
         let blocks = if blocks { Blocks::Population } else { Blocks::Dense };
         let connectome = connectome(sizes, ConnectionSpec::probability(probability), seed);
-        let readout = ReadoutSpec { blocks, ..ReadoutSpec::default() };
-        let (input, readout, init) = ((3, InputSpec { blocks }), (3, readout), InitSpec::default());
-        let mut network = Network::new(&connectome, CellSpec::default(), input, readout, &init, seed).unwrap();
+        let mut network = in_blocks(&connectome, blocks).seed(seed).build().unwrap();
         // -0.0 is saved as 0.0
         let value = if value == 0.0 { 0.0 } else { value };
         network.parameter_mut(BIAS)[0] = value;
@@ -75,8 +79,7 @@ fn networks_at_the_edge_are_saved_and_loaded() {
     let one = [PopulationSpec::new("a name with “signs” and \"quotes\", \\ and 神経", 1, Sign::Inhibitory)];
     for edges in [&[][..], &[0]] {
         let connectome = daleian::connectome::Connectome::from_edges(&one, edges, edges, None).unwrap();
-        let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-        let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap();
+        let network = Network::builder(&connectome).input(1).readout(1).build().unwrap();
         round_trip(&network, &json!({"name": "a \"name\"", "numbers": [1, 2.5, null]}));
     }
     for blocks in [Blocks::Dense, Blocks::Population] {
@@ -127,7 +130,7 @@ fn a_model_is_what_its_table_says() {
         let bytes = fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let nnz = network.wiring().recurrent().nnz();
-        let want: BTreeMap<&str, (Dtype, Vec<usize>)> = BTreeMap::from([
+        let mut want: BTreeMap<&str, (Dtype, Vec<usize>)> = BTreeMap::from([
             ("recurrent.indptr", (Dtype::I64, vec![11])),
             ("recurrent.indices", (Dtype::I32, vec![nnz])),
             ("recurrent.values", (Dtype::F32, vec![nnz])),
@@ -135,10 +138,21 @@ fn a_model_is_what_its_table_says() {
             ("dale.sign", (Dtype::I8, vec![10])),
             ("neurons.type.bytes", (Dtype::U8, vec![15 + 9 + 8])),
             ("neurons.type.offsets", (Dtype::I64, vec![11])),
-            ("input.weight", (Dtype::F32, vec![10, 3])),
-            ("readout.weight", (Dtype::F32, vec![3, 10])),
             ("readout.bias", (Dtype::F32, vec![3])),
         ]);
+        match blocks {
+            Blocks::Dense => want
+                .extend([("input.weight", (Dtype::F32, vec![10, 3])), ("readout.weight", (Dtype::F32, vec![3, 10]))]),
+            // by rows, one entry per neuron
+            Blocks::Population => want.extend([
+                ("input.indptr", (Dtype::I64, vec![11])),
+                ("input.indices", (Dtype::I32, vec![10])),
+                ("input.values", (Dtype::F32, vec![10])),
+                ("readout.indptr", (Dtype::I64, vec![4])),
+                ("readout.indices", (Dtype::I32, vec![10])),
+                ("readout.values", (Dtype::F32, vec![10])),
+            ]),
+        }
         let got: Vec<_> = file.tensors();
         let got: BTreeMap<&str, _> =
             got.iter().map(|(name, t)| (name.as_str(), (t.dtype(), t.shape().to_vec()))).collect();
@@ -158,18 +172,14 @@ fn a_model_is_what_its_table_says() {
         assert_eq!(values, network.parameters()[RECURRENT][..]);
         assert!(values.iter().all(|w| w.to_bits() != (-0.0f32).to_bits()));
 
-        let (input, readout) = (floats(&data("input.weight")), floats(&data("readout.weight")));
-        if blocks == Blocks::Dense {
-            assert_eq!(input, network.parameters()[INPUT][..]);
-            assert_eq!(readout, network.parameters()[READOUT][..]);
-        } else {
-            let population = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2];
-            for (neuron, block) in population.into_iter().enumerate() {
-                for k in 0..3 {
-                    assert_eq!(input[neuron * 3 + k] != 0.0, k == block, "input {k} of neuron {neuron}");
-                    assert_eq!(readout[k * 10 + neuron] != 0.0, k == block, "output {k} from neuron {neuron}");
-                }
-            }
+        let values = if blocks == Blocks::Dense { "weight" } else { "values" };
+        assert_eq!(floats(&data(&format!("input.{values}"))), network.parameters()[INPUT][..]);
+        assert_eq!(floats(&data(&format!("readout.{values}"))), network.parameters()[READOUT][..]);
+        if blocks == Blocks::Population {
+            assert_eq!(ints::<8>(&data("input.indptr")), (0..=10).collect::<Vec<_>>());
+            assert_eq!(ints::<4>(&data("input.indices")), [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]);
+            assert_eq!(ints::<8>(&data("readout.indptr")), [0, 5, 8, 10]);
+            assert_eq!(ints::<4>(&data("readout.indices")), (0..10).collect::<Vec<_>>());
         }
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let metadata: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["daleian"]).unwrap();
@@ -232,9 +242,14 @@ fn problem(path: &Path) -> String {
 
 /// Applies `damage` to a good model (with blocks), and expects every word in what loading it is refused with.
 fn damaged(damage: impl FnOnce(&mut Parts), words: &[&str]) {
+    damaged_of(Blocks::Population, damage, words);
+}
+
+/// The same of a model with dense or sparse input and readout.
+fn damaged_of(blocks: Blocks, damage: impl FnOnce(&mut Parts), words: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    model(Blocks::Population, 3).save(&path).unwrap();
+    model(blocks, 3).save(&path).unwrap();
     let mut parts = Parts::of(&path);
     damage(&mut parts);
     parts.write(&path);
@@ -339,8 +354,8 @@ fn table_model() -> Network {
     let neurons = neurons.with_ids(["720", "4é", "1"].map(String::from).to_vec()).unwrap();
     let edges = EdgeTable::new(vec![0, 1, 2], vec![1, 2, 0], None);
     let connectome = Connectome::assemble(neurons, edges, &Policy::default()).unwrap();
-    let (input, readout) = ((2, InputSpec { blocks: Blocks::Population }), (1, ReadoutSpec::default()));
-    Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 1).unwrap()
+    let (input, _) = Blocks::Population.of(&connectome);
+    Network::builder(&connectome).input(2).input_blocks(input).readout(1).build().unwrap()
 }
 
 #[test]
@@ -376,22 +391,25 @@ fn weights_outside_their_block_are_refused() {
 
 #[test]
 fn missing_and_mistyped_tensors_are_refused() {
-    let names: Vec<String> = {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.safetensors");
-        model(Blocks::Dense, 3).save(&path).unwrap();
-        Parts::of(&path).tensors.into_keys().collect()
-    };
-    assert_eq!(names.len(), 9);
-    for name in &names {
-        damaged(|parts| drop(parts.tensors.remove(name)), &["is missing", name]);
-        let wrong = |parts: &mut Parts| {
-            let tensor = parts.tensors.get_mut(name).unwrap();
-            let elements = tensor.1.iter().product::<usize>();
-            (tensor.0, tensor.2) = (Dtype::F64, vec![0; elements * 8]);
+    for (blocks, count) in [(Blocks::Dense, 10), (Blocks::Population, 14)] {
+        let names: Vec<String> = {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("model.safetensors");
+            model(blocks, 3).save(&path).unwrap();
+            Parts::of(&path).tensors.into_keys().collect()
         };
-        damaged(wrong, &[name, "F64", "expected"]);
+        assert_eq!(names.len(), count);
+        for name in &names {
+            damaged_of(blocks, |parts| drop(parts.tensors.remove(name)), &["is missing", name]);
+            let wrong = |parts: &mut Parts| {
+                let tensor = parts.tensors.get_mut(name).unwrap();
+                let elements = tensor.1.iter().product::<usize>();
+                (tensor.0, tensor.2) = (Dtype::F64, vec![0; elements * 8]);
+            };
+            damaged_of(blocks, wrong, &[name, "F64", "expected"]);
+        }
     }
+    let damaged = |damage: &dyn Fn(&mut Parts), words: &[&str]| damaged_of(Blocks::Dense, damage, words);
     for (name, shape) in [
         ("recurrent.values", &[3][..]),
         ("recurrent.bias", &[10, 1]),
@@ -400,11 +418,11 @@ fn missing_and_mistyped_tensors_are_refused() {
         ("readout.weight", &[3, 10, 1]),
         ("readout.bias", &[2]),
     ] {
-        damaged(|parts| parts.reshape(name, shape), &[name, &format!("{shape:?}"), "expected"]);
+        damaged(&|parts| parts.reshape(name, shape), &[name, &format!("{shape:?}"), "expected"]);
     }
-    damaged(|parts| parts.reshape("input.weight", &[30]), &["input.weight", "[30]", "expected [10, channels]"]);
-    damaged(|parts| parts.reshape("readout.weight", &[]), &["readout.weight", "expected [outputs, 10]"]);
-    damaged(|parts| parts.reshape("readout.weight", &[0, 10]), &["readout"]);
+    damaged(&|parts| parts.reshape("input.weight", &[30]), &["input.weight", "[30]", "expected [10, channels]"]);
+    damaged(&|parts| parts.reshape("readout.weight", &[]), &["readout.weight", "expected [outputs, 10]"]);
+    damaged(&|parts| parts.reshape("readout.weight", &[0, 10]), &["readout"]);
 }
 
 #[test]
@@ -414,7 +432,7 @@ fn wrong_metadata_are_refused() {
     damaged(|parts| parts.metadata["version"] = json!("one"), &["not a daleian model"]);
     damaged(|parts| parts.metadata["format"] = json!("notes"), &["\"notes\"", "daleian-model"]);
     damaged(|parts| parts.metadata["cell"]["activation"] = json!("swish"), &["metadata", "swish", "tanh"]);
-    damaged(|parts| parts.metadata["readout"]["activation"] = json!("relu"), &["readout.activation", "tanh"]);
+    damaged(|parts| parts.metadata["output"]["activation"] = json!("relu"), &["output.activation", "tanh"]);
     damaged(|parts| drop(parts.metadata.as_object_mut().unwrap().remove("columns")), &["metadata", "columns"]);
     damaged(|parts| parts.metadata = json!([1, 2]), &["metadata", "must be a JSON object"]);
 }
@@ -503,10 +521,40 @@ fn no_negative_zero_is_saved() {
         }
         network.save(&path).unwrap();
         for name in ParameterId::COMMON {
-            let values = floats(&Parts::of(&path).tensors[COMMON_NAMES[name.index()]].2);
-            assert_eq!(values[0].to_bits(), 0, "{}", COMMON_NAMES[name.index()]);
+            let name = COMMON_NAMES[name.index()];
+            let name = if blocks == Blocks::Dense { name.into() } else { name.replace(".weight", ".values") };
+            let values = floats(&Parts::of(&path).tensors[&name].2);
+            assert_eq!(values[0].to_bits(), 0, "{name}");
         }
     }
+}
+
+/// Input and readout by rows, and which of their entries are trained.
+#[test]
+fn wrong_sparse_matrices_are_refused() {
+    damaged(
+        |parts| parts.set("input.indices", 0, 3i32.to_le_bytes()),
+        &["input.indices", "column 3", "only 3 columns"],
+    );
+    damaged(|parts| parts.set("readout.indptr", 3, 9i64.to_le_bytes()), &["readout.indptr", "indptr[3]"]);
+    damaged(|parts| parts.reshape("input.values", &[9]), &["input.values", "[9]", "expected [10]"]);
+    damaged(|parts| parts.reshape("input.indptr", &[10]), &["input.indptr"]);
+    damaged(|parts| parts.metadata["channels"] = json!(1u64 << 40), &["input.indptr", "the number of columns"]);
+    damaged(|parts| parts.metadata["channels"] = json!(0), &["input"]);
+    damaged(|parts| parts.set("input.values", 2, f32::NAN.to_le_bytes()), &["input.values", "element 2 is NaN"]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let connectome = connectome([5, 3, 2], ConnectionSpec::probability(0.4), 3);
+    let block = InputBlock { trained: false, ..InputBlock::new([0], "inh") };
+    let blocks = [block, InputBlock::new([1], "exc")];
+    let network = Network::builder(&connectome).input(2).input_blocks(blocks).readout(1).build().unwrap();
+    round_trip(&network, &json!({}));
+    network.save(&path).unwrap();
+    let mut parts = Parts::of(&path);
+    assert_eq!(ints::<1>(&parts.tensors["input.trained"].2), [1, 1, 1, 1, 1, 0, 0, 0]);
+    parts.set("input.trained", 1, 2i8.to_le_bytes());
+    parts.write(&path);
+    assert!(problem(&path).contains("`input.trained`: element 1 is 2; expected 0 or 1"));
 }
 
 /// A file that claims no neurons would leave the other sizes free.
@@ -527,5 +575,5 @@ fn a_model_without_neurons_is_refused() {
             parts.reshape(name, shape);
         }
     };
-    damaged(empty, &["`neurons`: there is none"]);
+    damaged_of(Blocks::Dense, empty, &["`neurons`: there is none"]);
 }

@@ -33,7 +33,7 @@ fn config(extra: &str) -> RunConfig {
         clip-norm = 0.5
         task = {{ kind = "flip-flop", steps = 5, probability = 0.3, train-samples = 50, test-samples = 12 }}
         cell = {{ activation = "tanh", rectified = true }}
-        readout = {{ activation = "tanh" }}
+        output = {{ activation = "tanh" }}
         optimizer = {{ kind = "adam", learning-rate = 0.01 }}
         schedule = {{ kind = "step", every = 2, factor = 0.5 }}
         penalty = {{ l2-weights = 0.001, l2-rates = 0.01 }}
@@ -182,7 +182,7 @@ fn a_resumed_run_on_labels_equals_one_never_stopped() {
     let mut config = config("parameter = [{ name = \"input.weight\", trained = false }]");
     config.loss = LossName::CrossEntropy;
     config.task = daleian::task::TaskSpec::Data(daleian::task::Recorded { file, classes: None });
-    config.readout.activation = daleian::network::ActivationName::Identity;
+    config.output.activation = daleian::network::ActivationName::Identity;
     config.optimizer = OptimizerSpec::sgd(0.1, 0.9);
     let whole = never_stopped(&config);
     let metrics = String::from_utf8(whole[Path::new(names::METRICS)].clone()).unwrap();
@@ -421,7 +421,7 @@ fn divergence_keeps_the_last_good_checkpoint() {
     let mut config = config("checkpoint = { steps = 2 }");
     config.cell.activation = daleian::network::ActivationName::Identity;
     (config.cell.rectified, config.clip_norm) = (false, None);
-    config.readout.activation = daleian::network::ActivationName::Identity;
+    config.output.activation = daleian::network::ActivationName::Identity;
     config.optimizer = OptimizerSpec::sgd(1e4, 0.0);
     config.epochs = 50;
     let mut run = Run::create(config.clone(), folder.path(), isa()).unwrap();

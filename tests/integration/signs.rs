@@ -8,8 +8,8 @@ use daleian::connectome::{ConnectionSpec, Connectome, NeuronTable, PopulationSpe
 use daleian::constraint::{Constraint, Guard};
 use daleian::data::{Data, Dataset, Targets};
 use daleian::network::{
-    ActivationName, COMMON_NAMES, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT,
-    READOUT_BIAS, RECURRENT, ReadoutSpec, State,
+    ActivationName, COMMON_NAMES, CellSpec, INPUT, Network, ParameterId, Parameters, READOUT, READOUT_BIAS, RECURRENT,
+    State,
 };
 use daleian::optim::{Adam, OptimizerSpec, ScheduleSpec};
 use daleian::sparse::Pattern;
@@ -307,8 +307,7 @@ fn a_silent_synapse_revives_when_the_gradient_asks_for_it() {
     let populations = [PopulationSpec::new("exc", 2, Sign::Excitatory)];
     let connectome = Connectome::from_edges(&populations, &[0], &[1], Some(&[0.0])).unwrap();
     let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false, ..CellSpec::default() };
-    let (input, readout) = ((1, InputSpec::default()), (1, ReadoutSpec::default()));
-    let mut start = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
+    let mut start = Network::builder(&connectome).cell(cell).input(1).readout(1).build().unwrap();
     let values: [(ParameterId, &[f32]); 4] =
         [(RECURRENT, &[0.0]), (INPUT, &[1.0, 0.0]), (READOUT, &[0.0, 1.0]), (READOUT_BIAS, &[0.0])];
     for (name, values) in values {

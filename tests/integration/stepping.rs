@@ -3,8 +3,7 @@
 use daleian::Isa;
 use daleian::connectome::ConnectionSpec;
 use daleian::network::{
-    ActivationName, BIAS, Blocks, CellSpec, INPUT, InitSpec, InputSpec, Network, OneLane, READOUT, READOUT_BIAS,
-    RECURRENT, ReadoutSpec,
+    ActivationName, BIAS, CellSpec, INPUT, InitSpec, Network, OneLane, READOUT, READOUT_BIAS, RECURRENT,
 };
 use daleian::train::Evaluation;
 
@@ -19,8 +18,7 @@ fn a_step_allocates_nothing() {
         for rectified in [true, false] {
             for lanes in [1, 16, 33, 64] {
                 let cell = CellSpec { rectified, ..CellSpec::default() };
-                let (input, readout) = ((2, InputSpec::default()), (3, ReadoutSpec::default()));
-                let network = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
+                let network = Network::builder(&connectome).cell(cell).input(2).readout(3).build().unwrap();
                 let (stepper, mut state) = (network.stepper(isa), network.state(lanes));
                 let input = vec![0.5; 2 * lanes];
                 let mut sum = 0.0;
@@ -49,9 +47,9 @@ fn steps_by_hand_answer_as_evaluation_does() {
     let data = data.train();
     for rectified in [true, false] {
         let cell = CellSpec { activation: ActivationName::Sigmoid, rectified, ..CellSpec::default() };
-        let readout = ReadoutSpec { blocks: Blocks::Dense, activation: ActivationName::Tanh };
         let init = InitSpec { gain: 3.0, ..InitSpec::default() };
-        let network = Network::new(&connectome, cell, (1, InputSpec::default()), (1, readout), &init, 1).unwrap();
+        let builder = Network::builder(&connectome).cell(cell).input(1).readout(1).init(init);
+        let network = builder.output_activation(ActivationName::Tanh).build().unwrap();
         for isa in Isa::available() {
             let mut evaluation = Evaluation::new(&network, isa, data, 4);
             let want = evaluation.outputs(&network, data, 4);
@@ -77,8 +75,7 @@ const WAYS: [OneLane; 4] = [OneLane::Plain, OneLane::Compressed, OneLane::Sliced
 fn large() -> Network {
     let connectome = connectome([700, 200, 124], ConnectionSpec::probability(0.5), 1);
     let cell = CellSpec::default();
-    let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
-    Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
+    Network::builder(&connectome).cell(cell).input(3).readout(2).build().unwrap()
 }
 
 /// Sets every `1 / share`-th rate, or none.
@@ -158,8 +155,7 @@ fn slices_give_the_same_bits_on_any_number_of_threads() {
 fn wide(in_degree: usize, activation: ActivationName, rectified: bool) -> Network {
     let connectome = connectome([6000, 2000, 1000], ConnectionSpec::in_degree(in_degree), 1);
     let cell = CellSpec { activation, rectified, ..CellSpec::default() };
-    let (input, readout) = ((3, InputSpec::default()), (2, ReadoutSpec::default()));
-    Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap()
+    Network::builder(&connectome).cell(cell).input(3).readout(2).build().unwrap()
 }
 
 /// The same where columns are cut for threads as well, and where rates are the activations themselves.

@@ -3,7 +3,7 @@
 use daleian::Isa;
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::data::Data;
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterId, Parameters, ReadoutSpec};
+use daleian::network::{InputBlock, Network, ParameterId, Parameters, ReadoutBlock};
 use daleian::task::{FlipFlop, Task};
 
 /// The instruction set that the tests run with.
@@ -21,8 +21,7 @@ pub fn connectome(sizes: [usize; 3], connection: ConnectionSpec, seed: u64) -> C
 
 /// A network of the default cell with dense input and readout.
 pub fn network(connectome: &Connectome, channels: usize, outputs: usize, seed: u64) -> Network {
-    let (input, readout) = ((channels, InputSpec::default()), (outputs, ReadoutSpec::default()));
-    Network::new(connectome, CellSpec::default(), input, readout, &InitSpec::default(), seed).unwrap()
+    Network::builder(connectome).input(channels).readout(outputs).seed(seed).build().unwrap()
 }
 
 /// A flip-flop of one channel.
@@ -35,4 +34,27 @@ pub fn flip_flop(steps: usize, train_samples: usize, test_samples: usize) -> Dat
 /// The bits of every parameter, in the order of [`ParameterId::COMMON`].
 pub fn bits(parameters: &Parameters) -> Vec<Vec<u32>> {
     ParameterId::COMMON.map(|name| parameters[name].iter().map(|x| x.to_bits()).collect()).into()
+}
+
+/// How channels and outputs meet neurons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    /// All of them all.
+    Dense,
+    /// The first one the first type of neurons alone, and so on.
+    Population,
+}
+
+impl Blocks {
+    pub fn of(self, connectome: &Connectome) -> (Vec<InputBlock>, Vec<ReadoutBlock>) {
+        let types = connectome.neuron_table().types();
+        let names = types.iter().map(|group| group.name.as_str()).enumerate();
+        match self {
+            Self::Dense => Default::default(),
+            Self::Population => (
+                names.clone().map(|(k, name)| InputBlock::new([k], name)).collect(),
+                names.map(|(k, name)| ReadoutBlock::new([k], name)).collect(),
+            ),
+        }
+    }
 }

@@ -97,10 +97,10 @@ fn data_files() {
     let place = Place::own();
     place.write(
         "own.toml",
-        rules(&[("\"mse\"", "\"cross-entropy\""), ("[readout]", "[readout]\nblocks = \"population\"")]),
+        rules(&[("\"mse\"", "\"cross-entropy\""), ("[optimizer]", "[[readout]]\noutputs = [0, 1]\n[optimizer]")]),
     );
     place.write("data.npz", classes(3));
-    refused(&place, TRAIN, "more classes than populations to read", &["`readout.blocks`", "2 not 3"]);
+    refused(&place, TRAIN, "more classes than outputs that read", &["`readout`", "output 2 reads no neuron"]);
 }
 
 /// Data that a model cannot run on.

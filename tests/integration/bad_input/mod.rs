@@ -128,14 +128,8 @@ fn settings() {
         ),
         (
             "readout in blocks, outputs too few",
-            rules(&[
-                ("[readout]", "[readout]\nblocks = \"population\""),
-                (
-                    "[[connection]]\npre = \"exc\"",
-                    "[[population]]\nname = \"vip\"\nsize = 2\nsign = -1\n[[connection]]\npre = \"exc\"",
-                ),
-            ]),
-            &["`readout.blocks`", "3 not 2"],
+            rules(&[("[optimizer]", "[[readout]]\noutputs = \"0..3\"\nfrom = \"exc\"\n[optimizer]")]),
+            &["`readout[0].outputs`", "there are 2 outputs, from 0 to 1"],
         ),
         (
             "probability 0",
