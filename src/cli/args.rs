@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
-use daleian::run::Method;
+use daleian::run::{Change, Method};
 
 /// Train recurrent networks wired like brains: sparse connectivity fixed by anatomy, and Dale's law.
 #[derive(Debug, Parser)]
@@ -50,12 +50,14 @@ pub enum Command {
   daleian train flip-flop --seed 2 --threads 4
   daleian train images --data mnist
   daleian train flip-flop --method conventional
+  daleian train flip-flop --set optimizer.learning-rate=0.01 --set batch=100
   daleian train fly --dry-run
   daleian train fly --memory-limit 1GiB --dry-run
   daleian presets flip-flop > mine.toml && daleian train mine.toml --out runs/mine
   daleian train mine.toml --out runs/mine --resume
   daleian train --from pruned.safetensors --epochs 40 --out runs/pruned
-  daleian train --out runs/pruned --resume")]
+  daleian train --out runs/pruned --resume
+  daleian train --out runs/mine --resume --data /where/they/are/now.npz")]
 pub struct Train {
     /// A preset (see `daleian presets`) or a configuration file.
     /// Left out: that of the model with --from, that of the run folder with --resume.
@@ -76,6 +78,9 @@ pub struct Train {
     /// Passes over the training samples, instead of the configuration's.
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pub epochs: Option<usize>,
+    /// Change a setting of the configuration, by its dotted name (lists count from 1: phase.2.density=0.1). Repeatable.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Change>,
     /// Train this way, whatever the configuration's constraint, cell.rectified and the rate-factor of recurrent.values say. Start,
     /// data and seeds stay the same, so that methods can be compared.
     #[arg(long, value_name = "NAME", value_parser = methods())]
@@ -89,8 +94,9 @@ pub struct Train {
     /// Go on from the last checkpoint of the run folder. More epochs than it began with are welcome.
     #[arg(long)]
     pub resume: bool,
-    /// The folder with MNIST's four files, plain or gzipped, for the task `images`; without it digits are drawn.
-    #[arg(long, value_name = "DIR")]
+    /// Where the data are: the .npz file of the task `data`, or for `images` the folder with MNIST's four files, plain or
+    /// gzipped (without it digits are drawn).
+    #[arg(long, value_name = "FILE|DIR")]
     pub data: Option<PathBuf>,
     /// What to do with an edge that the edge list has twice.
     #[arg(long, value_name = "WHAT")]

@@ -41,10 +41,9 @@ fn text(found: &Inspection) -> String {
 
 fn epochs(progress: &Progress) -> String {
     let of = progress.of.map(|epochs| format!(" of {epochs}")).unwrap_or_default();
-    match progress.steps {
-        0 => format!("{}{of}", progress.epochs),
-        steps => format!("{}{of}, and {steps} steps", progress.epochs),
-    }
+    let steps = if progress.steps == 0 { String::new() } else { format!(", and {} steps", progress.steps) };
+    let phase = progress.phase.zip(progress.phases).map(|(phase, of)| format!("; phase {phase} of {of}"));
+    format!("{}{of}{steps}{}", progress.epochs, phase.unwrap_or_default())
 }
 
 fn word(sign: i8) -> &'static str {

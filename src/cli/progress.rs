@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use daleian::run::Event;
+use daleian::run::{Event, Run};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::say;
@@ -14,7 +14,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Progress {
     bar: Option<ProgressBar>,
     epochs: usize,
+    phases: usize,
+    /// Steps of the whole run, and those done.
     steps: usize,
+    done: usize,
+    /// Which phase is under way, in words; nothing where the run is one.
+    phase: String,
     began: Instant,
     done_before: usize,
     last_line: Option<Instant>,
@@ -22,26 +27,43 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For `epochs` of `steps`, of which `done` steps are already made.
-    pub fn new(epochs: usize, steps: usize, done: usize) -> Self {
+    /// For a run as it stands now.
+    pub fn new(run: &Run) -> Self {
+        let (steps, done) = (run.total_steps(), run.steps_done());
         let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} epoch {msg}, {eta} left").expect("a fixed template");
-            let bar = ProgressBar::new((epochs * steps) as u64).with_style(style).with_position(done as u64);
+            let style = ProgressStyle::with_template("{bar:30} {msg}, {eta} left").expect("a fixed template");
+            let bar = ProgressBar::new(steps as u64).with_style(style).with_position(done as u64);
             bar.reset_eta();
             bar
         });
-        Self { bar, epochs, steps, began: Instant::now(), done_before: done, last_line: None, test: None }
+        Self {
+            bar,
+            epochs: run.config().total_epochs(),
+            phases: run.config().phases().len(),
+            steps,
+            done,
+            phase: String::new(),
+            began: Instant::now(),
+            done_before: done,
+            last_line: None,
+            test: None,
+        }
     }
 
     pub fn tell(&mut self, event: Event) {
         match event {
-            Event::Step { position, loss } => {
-                let done = position.epoch * self.steps + position.step;
+            Event::PhaseBegan { number, phase } => {
+                self.phase = format!("phase {number} of {}, ", self.phases);
+                self.line(&format!("phase {number} of {}: {phase}", self.phases));
+                self.last_line = None;
+            }
+            Event::Step { position, done, loss } => {
+                self.done = done;
                 if let Some(bar) = &self.bar {
                     bar.set_position(done as u64);
                     let epoch = (position.epoch + usize::from(position.step > 0)).min(self.epochs);
                     let test = self.test.map_or(String::new(), |test| format!(", test {test:.6}"));
-                    bar.set_message(format!("{epoch} of {}, loss {loss:.6}{test}", self.epochs));
+                    bar.set_message(format!("{}epoch {epoch} of {}, loss {loss:.6}{test}", self.phase, self.epochs));
                 }
             }
             Event::Epoch(row) => {
@@ -51,13 +73,29 @@ impl Progress {
                     return;
                 }
                 self.last_line = Some(Instant::now());
-                let made = (row.epoch * self.steps - self.done_before) as f64;
-                let left = self.began.elapsed().as_secs_f64() / made * ((self.epochs - row.epoch) * self.steps) as f64;
+                let made = (self.done - self.done_before) as f64;
+                let left = self.began.elapsed().as_secs_f64() / made * (self.steps - self.done) as f64;
                 say(format_args!(
                     "epoch {} of {}, loss {:.6}, test {:.6}, {:.0} s left",
                     row.epoch, self.epochs, row.train_loss, row.test_loss, left
                 ));
             }
+            Event::PhaseDone { number, report } if report.kind == "prune" => {
+                self.test = Some(report.test_loss);
+                self.line(&format!(
+                    "phase {number} of {}: {} synapses stay, density {:.6}, test {:.6}",
+                    self.phases, report.synapses, report.density, report.test_loss
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    /// A line above the bar, or on its own.
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => say(text),
         }
     }
 

@@ -92,13 +92,12 @@ fn train(
         run.config().name,
         wiring.neurons(),
         wiring.recurrent().nnz(),
-        run.config().epochs,
+        run.config().total_epochs(),
         isa,
         rayon::current_num_threads(),
         out.display()
     ));
-    let (steps, position) = (run.trainer().steps_per_epoch(), run.trainer().position());
-    let mut progress = Progress::new(run.config().epochs, steps, position.epoch * steps + position.step);
+    let mut progress = Progress::new(&run);
     let ending = run.go(stop, &mut |event| progress.tell(event));
     progress.finish();
     ending
@@ -111,13 +110,13 @@ fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
         (Some(config), ..) => {
             let path = Path::new(config);
             match path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
-                true => RunConfig::read(path)?,
-                false => presets::config(config)?,
+                true => RunConfig::read_with(path, &args.set)?,
+                false => presets::config_with(config, &args.set)?,
             }
         }
-        (None, Some(model), Some(start)) => stored(model, start)?,
+        (None, Some(model), Some(start)) => stored(model, start, args)?,
         _ => match &args.out {
-            Some(out) if out.join(names::CONFIG).exists() => RunConfig::read(&out.join(names::CONFIG))?,
+            Some(out) if out.join(names::CONFIG).exists() => RunConfig::read_with(&out.join(names::CONFIG), &args.set)?,
             Some(out) => {
                 let problem = "holds no run to resume (no config.toml)".into();
                 return Err(Error::Content { path: out.clone(), problem });
@@ -135,7 +134,13 @@ fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
         config.start = Some(model.clone());
     }
     config.seed = args.seed.unwrap_or(config.seed);
-    config.epochs = args.epochs.unwrap_or(config.epochs);
+    if let Some(epochs) = args.epochs {
+        if !config.phase.is_empty() {
+            let problem = "each phase has epochs of its own; expected --set phase.N.epochs=…".into();
+            return Err(Error::Setting { key: "--epochs".into(), problem });
+        }
+        config.epochs = epochs;
+    }
     let needs_edges = |option: &str| Error::Setting {
         key: option.into(),
         problem: "only means something with the edge list of a `[connectome]`".into(),
@@ -154,38 +159,55 @@ fn config(args: &Train, start: Option<&Start>) -> Result<RunConfig> {
             args::Contradictions::Clamp => Contradictions::Clamp,
         };
     }
-    if let Some(folder) = &args.data {
-        set_data(&mut config.task, folder)?;
+    if let Some(place) = &args.data {
+        set_data(&mut config, place)?;
     }
     config.validate()?;
     Ok(config)
 }
 
-/// The folder of images, relative to the current one as typed; absolute, so that the run's configuration means the same
-/// from anywhere.
-fn set_data(task: &mut TaskSpec, folder: &Path) -> Result<()> {
-    let wrong = |problem: String| Error::Setting { key: "--data".into(), problem };
-    let TaskSpec::Images(images) = task else {
-        return Err(wrong("only means something with the task `images`".into()));
-    };
-    let whole = std::path::absolute(folder).map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
+/// Says where the data are, as typed: relative to the current folder.
+fn set_data(config: &mut RunConfig, place: &Path) -> Result<()> {
+    let wrong = |problem: &str| Error::Setting { key: "--data".into(), problem: problem.into() };
     // the configuration of a run is text
-    if whole.to_str().is_none() {
-        return Err(wrong(format!("{} is not UTF-8; expected another folder name", whole.display())));
+    if place.to_str().is_none() {
+        return Err(wrong("not UTF-8; expected another name"));
     }
-    images.data = Some(whole);
+    match &mut config.task {
+        TaskSpec::Images(images) => images.data = Some(place.into()),
+        TaskSpec::Data(_) => config.name_data(place),
+        _ => return Err(wrong("only means something with the tasks `data` and `images`")),
+    }
     Ok(())
 }
 
-/// The configuration that a model was trained with.
-fn stored(model: &Path, start: &Start) -> Result<RunConfig> {
+/// The configuration that a model was trained with. Its data are looked for where they were, and in the current folder.
+fn stored(model: &Path, start: &Start, args: &Train) -> Result<RunConfig> {
     let wrong = |problem| Error::Content { path: model.into(), problem };
     if start.config.is_null() {
         return Err(wrong("carries no configuration; expected a preset or CONFIG.toml beside --from".into()));
     }
-    serde_json::from_value(start.config.clone()).map_err(|error| {
+    let mut config: RunConfig = serde_json::from_value(start.config.clone()).map_err(|error| {
         wrong(format!("its configuration cannot be used ({error}); expected a preset or CONFIG.toml beside --from"))
-    })
+    })?;
+    if let (None, Some(before)) = (&args.data, config.task.path().map(Path::to_path_buf)) {
+        let here = before.file_name().map(Path::new).filter(|here| here.exists());
+        match here {
+            _ if before.exists() => {}
+            Some(here) => config.name_data(here),
+            None => {
+                let problem = format!(
+                    "the data that it was trained on are not at {}; expected `--data` to say where data are",
+                    before.display()
+                );
+                return Err(wrong(problem));
+            }
+        }
+    }
+    match args.set.as_slice() {
+        [] => Ok(config),
+        changes => RunConfig::from_toml_with(&config.to_toml(), changes, model, ""),
+    }
 }
 
 /// runs/NAME-seedN, or runs/NAME-METHOD-seedN; where that is taken, the first free one with -K behind, or to resume the
@@ -221,6 +243,7 @@ fn again(args: &Train, out: &Path) -> String {
         args.config.iter().filter(|_| args.from.is_none()).map(|config| quoted(config)).collect();
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));
     words.extend(args.epochs.map(|epochs| format!("--epochs {epochs}")));
+    words.extend(args.set.iter().map(|change| format!("--set {}", quoted(&change.to_string()))));
     words.extend(args.method.map(|method| format!("--method {}", method.name())));
     words.extend(args.threads.map(|threads| format!("--threads {threads}")));
     words.extend(args.data.as_ref().map(|folder| format!("--data {}", quoted(&folder.to_string_lossy()))));
@@ -267,5 +290,16 @@ fn summary(report: &Report, folder: &Path) -> String {
         ("threads", report.threads.to_string()),
         ("run folder", folder.display().to_string()),
     ]);
+    let phases: Vec<(String, String)> = report
+        .phases
+        .iter()
+        .zip(1..)
+        .map(|(phase, number)| {
+            let what =
+                format!("{}, density {:.4} %, test loss {:.6}", phase.kind, 100.0 * phase.density, phase.test_loss);
+            (format!("phase {number}"), what)
+        })
+        .collect();
+    rows.extend(phases.iter().map(|(name, what)| (name.as_str(), what.clone())));
     table(&rows)
 }

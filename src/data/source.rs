@@ -77,6 +77,15 @@ impl Sources {
     pub fn test(&self) -> &Dataset {
         &self.test
     }
+
+    /// A checksum of both: of the same checksum they are taken for the same samples, wherever they come from.
+    pub fn fingerprint(&self) -> u32 {
+        let mut sum = flate2::Crc::new();
+        [self.train.fingerprint(), Source::fingerprint(&self.test)]
+            .iter()
+            .for_each(|part| sum.update(&part.to_le_bytes()));
+        sum.sum()
+    }
 }
 
 impl Form {

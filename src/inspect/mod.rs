@@ -71,6 +71,12 @@ pub struct Progress {
     pub steps: usize,
     /// Epochs that the configuration asks for, if there is one.
     pub of: Option<usize>,
+    /// The phase under way, from 1, of a run that has phases; after the last one it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<usize>,
+    /// How many phases there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phases: Option<usize>,
 }
 
 /// What training by a configuration takes.
@@ -119,10 +125,10 @@ pub fn inspect(source: &Path) -> Result<Inspection> {
 
 /// What training `wiring` by `config` takes; what keeps it from being said is added to `problems`.
 fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> Option<Training> {
-    let data = config.validate().and_then(|()| config.task.sources(config.seed, Path::new("")));
+    let data = config.validate().and_then(|()| config.load_data());
     let checked = data.and_then(|data| check_shapes(wiring, data.train().form(), "training").map(|()| data));
-    match checked {
-        Ok(data) => Some(training_on(config, wiring, &data)),
+    match checked.and_then(|data| training_on(config, wiring, &data)) {
+        Ok(training) => Some(training),
         Err(error) => {
             problems.push(format!("what training takes cannot be said: {error}"));
             None
@@ -130,16 +136,20 @@ fn training(config: &RunConfig, wiring: &Wiring, problems: &mut Vec<String>) -> 
     }
 }
 
-fn training_on(config: &RunConfig, wiring: &Wiring, data: &Sources) -> Training {
+/// Of the phase that takes most memory.
+fn training_on(config: &RunConfig, wiring: &Wiring, data: &Sources) -> Result<Training> {
+    let memory = config.estimate(None, wiring, data)?;
+    let total = |config: &RunConfig| config.estimate(None, wiring, data).map_or(0, |memory| memory.total);
+    let config = &config.training_phases().max_by_key(total).unwrap_or_else(|| config.clone());
     let storage = Storage::whole(wiring, config.batch, data.train().form().steps);
     let plan = Plan::new(wiring, None, Some(storage), config.batch).summary(wiring);
     let cache = caches().into_iter().find(|cache| plan.state_bytes <= cache.bytes);
-    Training {
+    Ok(Training {
         batch: config.batch,
         steps: data.train().form().steps,
-        memory: config.estimate(None, wiring, data).expect("without a limit there is none to miss"),
+        memory,
         states_fit: cache.as_ref().map_or("memory", |cache| cache.name),
         cache_bytes: cache.map(|cache| cache.bytes),
         plan,
-    }
+    })
 }

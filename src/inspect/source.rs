@@ -16,6 +16,8 @@ pub(super) struct Stored {
     network: Network,
     config: Option<RunConfig>,
     progress: Option<Progress>,
+    /// Phases that are over and written as such.
+    phases_done: usize,
     problems: Vec<String>,
 }
 
@@ -24,15 +26,18 @@ pub(super) fn stored(path: &Path) -> Result<Stored> {
     let (network, header, _) = Network::read_numbers(path, false)?;
     let mut problems = Vec::new();
     // a model may carry any JSON
-    let config: Option<RunConfig> = serde_json::from_value(header.config).ok();
+    let config = RunConfig::from_model(&header.config, path).ok();
     let kind = if header.format == "daleian-checkpoint" { Kind::Checkpoint } else { Kind::Model };
-    let mut progress = None;
+    let (mut progress, mut phases_done) = (None, 0);
     if kind == Kind::Checkpoint {
         let count =
             |key: &str| header.run.get(key).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
+        phases_done = count("phase").unwrap_or(0);
         progress = count("epoch").zip(count("step")).map(|(epochs, steps)| {
-            let of = config.as_ref().map(|config| config.epochs);
-            Progress { epochs, steps, of }
+            let of = config.as_ref().map(RunConfig::total_epochs);
+            let phases = config.as_ref().map(|config| config.phase.len()).filter(|&phases| phases > 0);
+            let phase = phases.map(|phases| (phases_done + 1).min(phases));
+            Progress { epochs, steps, of, phase, phases }
         });
         if progress.is_none() {
             problems.push("the metadata of the checkpoint do not say how many epochs and steps are done".into());
@@ -41,7 +46,7 @@ pub(super) fn stored(path: &Path) -> Result<Stored> {
             problems.push("the metadata of the checkpoint have no configuration that this daleian understands".into());
         }
     }
-    Ok(Stored { kind, network, config, progress, problems })
+    Ok(Stored { kind, network, config, progress, phases_done, problems })
 }
 
 impl Stored {
@@ -95,7 +100,7 @@ fn wrong_numbers(network: &NetworkContents, config: Option<&RunConfig>) -> Vec<S
 /// A configuration: its wiring is drawn or read.
 pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
     config.validate()?;
-    let data = config.task.sources(config.seed, Path::new(""))?;
+    let data = config.load_data()?;
     let wiring = config.builder(&config.connectome()?, &data).wiring()?;
     Ok(Inspection {
         kind: Kind::Configuration,
@@ -103,7 +108,7 @@ pub(super) fn configuration(config: &RunConfig) -> Result<Inspection> {
         seed: Some(config.seed),
         progress: None,
         network: NetworkContents::without_weights(&wiring),
-        training: Some(training_on(config, &wiring, &data)),
+        training: Some(training_on(config, &wiring, &data)?),
         problems: Vec::new(),
     })
 }
@@ -126,7 +131,10 @@ pub(super) fn run(folder: &Path) -> Result<Inspection> {
             model
         }
     };
-    let done = found.progress.is_some_and(|progress| progress.epochs >= config.epochs);
+    // a pruning at the end comes after the last epoch
+    let pruned =
+        config.phase.last().is_none_or(|last| last.as_train().is_some() || found.phases_done >= config.phase.len());
+    let done = pruned && found.progress.is_some_and(|progress| progress.epochs >= config.total_epochs());
     if done {
         problems.extend(unlike(&path(names::MODEL), &found.network));
         for name in [names::METRICS, names::SUMMARY, names::FIGURES] {
@@ -136,7 +144,7 @@ pub(super) fn run(folder: &Path) -> Result<Inspection> {
         }
     }
     if let Some(progress) = &mut found.progress {
-        progress.of = Some(config.epochs);
+        progress.of = Some(config.total_epochs());
     }
     found.config = Some(config);
     found.kind = Kind::Run;

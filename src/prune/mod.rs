@@ -24,7 +24,7 @@ pub use blocks::{BlockDensity, fill_blocks, read_blocks};
 pub use probabilities::{cut_probabilities, keep_probabilities};
 
 use crate::error::{Error, Result};
-use crate::network::{Network, Parameters, RECURRENT};
+use crate::network::{Network, Parameters, RECURRENT, Wiring};
 use crate::random::{Purpose, Stream, stream};
 use crate::sparse::Pattern;
 use blocks::Block;
@@ -140,6 +140,36 @@ pub fn compact(values: &[f32], kept: &[u32]) -> Aligned {
     kept.iter().map(|&entry| values[entry as usize]).collect()
 }
 
+/// Checks that a network with this wiring can be pruned like this.
+///
+/// # Errors
+/// As [`prune`], but for weights, which are not looked at.
+pub fn check(wiring: &Wiring, pruning: &Pruning) -> Result<()> {
+    let blocks = blocks::of(&pruning.target, wiring.neuron_table())?;
+    check_overlap(&blocks, wiring.recurrent())?;
+    for block in blocks {
+        block.keep(block.entries(wiring.recurrent()).iter().map(Range::len).sum())?;
+    }
+    Ok(())
+}
+
+/// Checks that no synapse is in two blocks.
+fn check_overlap(blocks: &[Block], pattern: &Pattern) -> Result<()> {
+    // every neuron has one type
+    if blocks.iter().all(Block::is_of_types) {
+        return Ok(());
+    }
+    let mut had = vec![false; pattern.nnz()];
+    for block in blocks {
+        for entry in block.entries(pattern).into_iter().flatten() {
+            if std::mem::replace(&mut had[entry], true) {
+                return Err(block.overlaps());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Prunes W, with random numbers from `seed` (magnitude needs none). One number is drawn an entry, in the order of the
 /// entries of a block, from a stream that belongs to that block: which other blocks are pruned does not change it.
 ///
@@ -157,19 +187,11 @@ pub fn prune(network: &Network, pruning: &Pruning, seed: u64) -> Result<Pruned> 
         return Err(Error::setting("network", format!("weight {at} is {}, not a finite number", weights[at])));
     }
     let blocks = blocks::of(&pruning.target, wiring.neuron_table())?;
+    check_overlap(&blocks, pattern)?;
     let mut stays = vec![true; pattern.nnz()];
-    // entries that a block has, where blocks may share some
-    let mut had = if blocks.iter().all(Block::is_of_types) { Vec::new() } else { vec![false; pattern.nnz()] };
     let mut counts = Vec::with_capacity(blocks.len());
     for block in &blocks {
         let ranges = block.entries(pattern);
-        if !had.is_empty() {
-            for entry in ranges.iter().flat_map(Range::clone) {
-                if std::mem::replace(&mut had[entry], true) {
-                    return Err(block.overlaps());
-                }
-            }
-        }
         let before = ranges.iter().map(Range::len).sum();
         let keep = block.keep(before)?;
         let (expected, obtained) = match ranges.as_slice() {

@@ -6,66 +6,91 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::RunConfig;
-use super::running::History;
+use super::inputs::Inputs;
+use super::report::PhaseReport;
+use super::{Resources, RunConfig};
+use crate::data::Sources;
 use crate::error::{Error, Result};
 use crate::files::{Tensor, TensorReader};
 use crate::network::{Network, Parameter, Parameters, Wiring};
 use crate::optim::OptimizerState;
 use crate::train::{COLUMNS, Position, Row, Running, Trainer};
 
+/// What a run has come to, beside its trainer.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    /// The phase under way, counted from 0; the number of phases when all are done.
+    pub phase: usize,
+    /// Steps that the optimizer had made when the phase began.
+    pub updates_before: u64,
+    /// A row per epoch.
+    pub rows: Vec<Row>,
+    /// What each phase that is over came to.
+    pub phases: Vec<PhaseReport>,
+    /// A note of each pruning that led to the network, in order.
+    pub pruned: Vec<Value>,
+    /// The instruction sets that the run went on with, in order.
+    pub instruction_sets: Vec<String>,
+    /// What is to be said of the weights at its start.
+    pub warning: Option<String>,
+    /// What it was made from.
+    pub inputs: Inputs,
+}
+
 /// What a checkpoint adds to the metadata of a model.
 #[derive(Debug, Serialize, Deserialize)]
 struct Progress {
     epoch: usize,
     step: usize,
+    phase: usize,
     updates: u64,
+    updates_before: u64,
     moments: usize,
+    phases: Vec<PhaseReport>,
+    pruned: Vec<Value>,
     instruction_sets: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
-    inputs: u32,
+    inputs: Inputs,
 }
 
-/// What a run had come to.
+/// A run as it stood.
 pub(super) struct Checkpoint {
-    pub rows: Vec<Row>,
+    pub config: RunConfig,
+    pub record: Record,
+    pub network: Network,
     pub seconds: f64,
-    pub instruction_sets: Vec<String>,
-    pub warning: Option<String>,
-    pub inputs: u32,
     position: Position,
     running: Running,
-    network: Network,
     optimizer: OptimizerState,
 }
 
-pub(super) fn write(
-    path: &Path,
-    config: &RunConfig,
-    trainer: &Trainer,
-    history: &History,
-    rows: &[Row],
-    seconds: f64,
-) -> Result<()> {
+pub(super) fn write(path: &Path, config: &RunConfig, trainer: &Trainer, record: &Record, seconds: f64) -> Result<()> {
     let network = trainer.network();
     let (position, running) = (trainer.position(), trainer.running());
     let optimizer = trainer.optimizer();
     let progress = Progress {
         epoch: position.epoch,
         step: position.step,
+        phase: record.phase,
         updates: optimizer.updates,
+        updates_before: record.updates_before,
         moments: optimizer.moments.len(),
-        instruction_sets: history.instruction_sets.clone(),
-        warning: history.warning.clone(),
-        inputs: history.inputs,
+        phases: record.phases.clone(),
+        pruned: record.pruned.clone(),
+        instruction_sets: record.instruction_sets.clone(),
+        warning: record.warning.clone(),
+        inputs: record.inputs.clone(),
     };
     let config = serde_json::to_value(config).expect("settings are plain data");
-    let table: Vec<f64> = rows.iter().flat_map(|row| row.to_numbers()).collect();
+    let table: Vec<f64> = record.rows.iter().flat_map(|row| row.to_numbers()).collect();
     let sums = [running.objective, running.loss, running.weight, running.correct, running.asked, seconds];
-    let mut tensors =
-        vec![Tensor::new("metrics", &[rows.len(), COLUMNS], &table[..]), Tensor::vector("progress.sums", &sums[..])];
+    let mut tensors = vec![
+        Tensor::new("metrics", &[record.rows.len(), COLUMNS], &table[..]),
+        Tensor::vector("progress.sums", &sums[..]),
+    ];
     tensors.extend(moment_tensors(network.wiring(), &optimizer.moments));
     let progress = serde_json::to_value(progress).expect("settings are plain data");
     network.write(path, "daleian-checkpoint", config, progress, tensors)
@@ -101,7 +126,7 @@ pub(super) fn read_moments(reader: &TensorReader, wiring: &Wiring, count: usize)
     (0..count).map(read).collect()
 }
 
-/// Reads a checkpoint of a run whose optimizer keeps moments for the parameters that are trained.
+/// Reads a checkpoint; relative paths in its configuration start from its folder.
 ///
 /// # Errors
 /// If it cannot be read or is not a checkpoint.
@@ -109,45 +134,86 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let (network, header, reader) = Network::read(path)?;
     let progress: Progress = serde_json::from_value(header.run)
         .map_err(|error| Error::content(path, format!("not a checkpoint: its metadata lack a part ({error})")))?;
+    let config = RunConfig::from_model(&header.config, path)?;
     let moments = read_moments(&reader, network.wiring(), progress.moments)?;
     let epochs = reader.shape("metrics")?.first().copied().unwrap_or(0);
     let table = reader.f64("metrics", &[epochs, COLUMNS])?;
     let sums = reader.f64("progress.sums", &[6])?;
     let row = |chunk: &[f64]| Row::from_numbers(chunk.try_into().expect("chunks have this size"));
     Ok(Checkpoint {
-        rows: table.chunks_exact(COLUMNS).map(row).collect(),
+        config,
+        record: Record {
+            phase: progress.phase,
+            updates_before: progress.updates_before,
+            rows: table.chunks_exact(COLUMNS).map(row).collect(),
+            phases: progress.phases,
+            pruned: progress.pruned,
+            instruction_sets: progress.instruction_sets,
+            warning: progress.warning,
+            inputs: progress.inputs,
+        },
+        network,
         seconds: sums[5],
-        instruction_sets: progress.instruction_sets,
-        warning: progress.warning,
-        inputs: progress.inputs,
         position: Position { epoch: progress.epoch, step: progress.step },
         running: Running { objective: sums[0], loss: sums[1], weight: sums[2], correct: sums[3], asked: sums[4] },
-        network,
         optimizer: OptimizerState { updates: progress.updates, moments },
     })
 }
 
 impl Checkpoint {
-    /// Puts a fresh trainer of the same configuration where the checkpoint stood.
+    /// Checks that the checkpoint can stand in a run of `config`: its phase and epochs are there.
     ///
     /// # Errors
-    /// If the checkpoint is of another network: its pattern or sizes differ.
-    pub fn restore(self, path: &Path, trainer: &mut Trainer) -> Result<()> {
-        let (ours, theirs) = (trainer.network().wiring(), self.network.wiring());
-        if !ours.is_same(theirs) || !trainer.optimizer().fits(&self.optimizer) {
-            let problem = "its network is not the one that the configuration describes: did an input file change?";
-            return Err(Error::content(path, problem));
+    /// If it cannot.
+    pub fn check(&self, path: &Path, config: &RunConfig) -> Result<()> {
+        let (record, phases) = (&self.record, config.phases().len());
+        let Position { epoch, step } = self.position;
+        let first = config.epochs_before(record.phase);
+        let begun = epoch.saturating_add(usize::from(step > 0));
+        if record.phase > phases || epoch < first || record.rows.len() != epoch || record.phases.len() != record.phase {
+            return Err(Error::content(path, "its position, phases and metrics do not go together"));
+        }
+        // the last phase may have fewer epochs than it began with
+        let last = config.epochs_before(record.phase.saturating_add(1));
+        if begun > last {
+            let (given, least) = (last - first, begun - first);
+            let folder = path.parent().unwrap_or(Path::new("")).display();
+            let problem =
+                format!("{given}, but the run in {folder} is in epoch {least} already; expected at least {least}");
+            return Err(Error::setting("epochs", problem));
+        }
+        Ok(())
+    }
+
+    /// A trainer that stands where the checkpoint stood, and what was recorded.
+    ///
+    /// # Errors
+    /// If there can be no trainer of its network, or moments, position and updates are not those of one.
+    pub fn restore(
+        self,
+        path: &Path,
+        config: &RunConfig,
+        data: Sources,
+        resources: Resources,
+    ) -> Result<(Trainer, Record)> {
+        let mut trainer = config.phase_trainer(self.record.phase, self.network, data, resources)?;
+        if !trainer.optimizer().fits(&self.optimizer) {
+            return Err(Error::content(
+                path,
+                "its moments are not those of the optimizer and the parameters that are trained",
+            ));
         }
         let Position { epoch, step } = self.position;
-        let steps = epoch.checked_mul(trainer.steps_per_epoch()).and_then(|steps| steps.checked_add(step));
-        // the optimizer may have begun with the moments of an earlier run
-        let made =
-            self.optimizer.updates.checked_sub(trainer.optimizer().updates).and_then(|made| usize::try_from(made).ok());
-        if step >= trainer.steps_per_epoch() || steps.is_none() || steps != made || self.rows.len() != epoch {
+        // a fresh trainer stands at the first epoch of its phase
+        let epochs = epoch.checked_sub(trainer.position().epoch);
+        let steps = epochs.and_then(|epochs| epochs.checked_mul(trainer.steps_per_epoch())?.checked_add(step));
+        let made = self.optimizer.updates.checked_sub(self.record.updates_before);
+        let made = made.and_then(|made| usize::try_from(made).ok());
+        if step >= trainer.steps_per_epoch() || steps.is_none() || steps != made {
             return Err(Error::content(path, "its position, updates and metrics do not go together"));
         }
-        trainer.restore(self.network.parameters, self.optimizer, self.position, self.running);
-        Ok(())
+        trainer.restore(self.optimizer, self.position, self.running);
+        Ok((trainer, self.record))
     }
 }
 

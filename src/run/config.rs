@@ -1,4 +1,4 @@
-//! A run's configuration, as TOML: typed here, validated in [`super::validate`].
+//! A run's configuration, as TOML: typed here, validated in `validate`, its phases in `phase`, its files in `paths`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ParameterSpec;
+use super::changes::{Change, changed};
+use super::phase::PhaseSpec;
 use crate::bptt::LossName;
 use crate::connectome::{ConnectionSpec, EdgeListSpec, PopulationSpec};
 use crate::constraint::Constraint;
@@ -23,7 +25,8 @@ pub struct RunConfig {
     /// The seed of every random stream.
     #[serde(default = "one")]
     pub seed: u64,
-    /// Passes over the training samples.
+    /// Passes over the training samples. With `[[phase]]` each phase of training has its own, and this is left out (0).
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub epochs: usize,
     /// Samples a step.
     pub batch: usize,
@@ -77,6 +80,9 @@ pub struct RunConfig {
     /// Connection rules between populations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connection: Vec<ConnectionSpec>,
+    /// The phases of the run, in their order; left out: one of training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phase: Vec<PhaseSpec>,
 }
 
 /// Penalties added to the loss.
@@ -115,18 +121,16 @@ impl RunConfig {
     /// # Errors
     /// If the file cannot be read, is not TOML, has an unknown key, or a setting is wrong.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_with(path, &[])
+    }
+
+    /// As [`read`](Self::read), with some settings changed.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) and [`from_toml_with`](Self::from_toml_with).
+    pub fn read_with(path: &Path, changes: &[Change]) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
-        // a resolved configuration must mean the same from any folder
-        let whole = std::path::absolute(path).map_err(|source| Error::io(path, "find", source))?;
-        let folder = whole.parent().unwrap_or(Path::new(""));
-        let config = Self::from_toml(&text, path, folder)?;
-        // what is written to the run folder is text
-        if config.files().any(|file| file.to_str().is_none()) {
-            let problem =
-                format!("it names files in {}, which is not UTF-8; expected another folder name", folder.display());
-            return Err(Error::content(path, problem));
-        }
-        Ok(config)
+        Self::from_toml_with(&text, changes, path, path.parent().unwrap_or(Path::new("")))
     }
 
     /// A configuration from TOML text. `source` names it in errors; relative paths in it are taken from `folder`.
@@ -134,24 +138,38 @@ impl RunConfig {
     /// # Errors
     /// If it is not TOML, has an unknown key, or a setting is wrong.
     pub fn from_toml(text: &str, source: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<Self> {
-        let mut config: Self = toml::from_str(text).map_err(|error| Error::content(&source, error))?;
-        config.validate().map_err(|error| Error::content(&source, error))?;
-        let folder = folder.as_ref();
-        if let Some(path) = config.task.path_mut() {
-            *path = folder.join(&path);
-        }
-        config.start = config.start.map(|start| folder.join(start));
-        if let Some(connectome) = &mut config.connectome {
-            connectome.edges = folder.join(&connectome.edges);
-            connectome.neurons = connectome.neurons.as_ref().map(|neurons| folder.join(neurons));
-        }
+        Self::from_toml_with(text, &[], source, folder)
+    }
+
+    /// As [`from_toml`](Self::from_toml), with some settings changed.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml); and if a change names a place that cannot be there, or makes a setting wrong.
+    pub fn from_toml_with(
+        text: &str,
+        changes: &[Change],
+        source: impl AsRef<Path>,
+        folder: impl AsRef<Path>,
+    ) -> Result<Self> {
+        let typed: Self = match changes {
+            [] => toml::from_str(text).map_err(|error| Error::content(&source, error))?,
+            _ => changed(text, changes, source.as_ref())?,
+        };
+        typed.validate().map_err(|error| Error::content(&source, error))?;
+        let config = typed.based_at(folder.as_ref());
+        config.check_paths(source.as_ref())?;
         Ok(config)
     }
 
-    /// The files that the configuration names.
-    fn files(&self) -> impl Iterator<Item = &Path> {
-        let connectome = self.connectome.iter().flat_map(|files| [Some(&files.edges), files.neurons.as_ref()]);
-        connectome.flatten().map(|file| file.as_path()).chain(self.task.path()).chain(self.start.as_deref())
+    /// The configuration in the metadata of a model or checkpoint, whose relative paths are taken from its folder.
+    ///
+    /// # Errors
+    /// If it is none that this version understands.
+    pub fn from_model(config: &serde_json::Value, model: &Path) -> Result<Self> {
+        let config = Self::deserialize(config).map_err(|error| {
+            Error::content(model, format!("its configuration cannot be used ({error}); expected one of this version"))
+        })?;
+        Ok(config.based_at(model.parent().unwrap_or(Path::new(""))))
     }
 
     /// The same run from the model `start`, whose wiring takes the place of the configuration's.
@@ -167,4 +185,8 @@ impl RunConfig {
 
 fn one() -> u64 {
     1
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

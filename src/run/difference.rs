@@ -5,14 +5,24 @@ use serde_json::Value;
 
 use super::RunConfig;
 
-/// The first setting in which two configurations differ, dotted.
+/// The first setting in which two configurations differ, dotted. Where files are is no setting: their content is compared
+/// elsewhere. `epochs` are those of the last phase, if that is one of training.
 pub(super) fn difference(a: &RunConfig, b: &RunConfig) -> Option<String> {
-    let json = |config| serde_json::to_value(config).expect("settings are plain data");
+    let json = |config: &RunConfig| serde_json::to_value(config.without_paths()).expect("settings are plain data");
     // epochs last: another setting that differs matters more
     let (mut a, mut b) = (json(a), json(b));
-    let epochs = (a["epochs"].take(), b["epochs"].take());
+    let epochs = (last_epochs(&mut a), last_epochs(&mut b));
     let first = walk("", &a, &b).map(|(key, ..)| key);
     first.or_else(|| (epochs.0 != epochs.1).then(|| "epochs".into()))
+}
+
+/// Takes the epochs out that a run may have more of when it is resumed.
+fn last_epochs(config: &mut Value) -> Value {
+    let phases = config.get_mut("phase").and_then(Value::as_array_mut);
+    match phases.and_then(|phases| phases.last_mut()) {
+        Some(last) => last.get_mut("epochs").map(Value::take).unwrap_or_default(),
+        None => config["epochs"].take(),
+    }
 }
 
 /// The first setting below `key` in which `a` and `b` differ, dotted, with what either says.

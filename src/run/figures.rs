@@ -6,6 +6,7 @@ use crate::figure::{Curve, LossFigure, loss_curves, trials, weight_distribution 
 
 use super::{FirstTrials, RunConfig};
 use crate::network::RECURRENT;
+use crate::sparse::Pattern;
 use crate::train::{Row, Trainer};
 
 /// Cells along each side of a weight map.
@@ -15,11 +16,11 @@ const BINS: usize = 80;
 /// Test trials shown.
 const TRIALS: usize = 3;
 
-/// File names and their content.
+/// File names and their content. The start is its pattern and its weights.
 pub(super) fn draw(
     config: &RunConfig,
     trainer: &mut Trainer,
-    start: &[f32],
+    (start_pattern, start): (&Pattern, &[f32]),
     rows: &[Row],
 ) -> Vec<(&'static str, String)> {
     let mut out = vec![("loss.svg", loss(config, rows)), ("trials.svg", test_trials(config, trainer))];
@@ -28,17 +29,20 @@ pub(super) fn draw(
     let end = &network.parameters()[RECURRENT];
     let populations = wiring.neuron_table().types();
     let pattern = wiring.recurrent();
-    let grid = |values| block_grid(pattern, values, &populations, CELLS);
+    let grid = |pattern, values| block_grid(pattern, values, &populations, CELLS);
     let title = self::title(config, ": recurrent weights W[post, pre]");
-    out.push(("weights.svg", weight_maps(&title, &[("Start", &grid(start)), ("End", &grid(end))])));
+    out.push((
+        "weights.svg",
+        weight_maps(&title, &[("Start", &grid(start_pattern, start)), ("End", &grid(pattern, end))]),
+    ));
     let limit = match largest_magnitude(start).max(largest_magnitude(end)) {
         0.0 => 1.0,
         limit => limit,
     };
     let signs = wiring.signs();
-    let spread = |values| weight_distribution(pattern, values, &signs, limit, BINS);
+    let spread = |pattern, values| weight_distribution(pattern, values, &signs, limit, BINS);
     let title = self::title(config, ": weights by sign of the presynaptic neuron");
-    let panels = [("Start", &spread(start)), ("End", &spread(end))];
+    let panels = [("Start", &spread(start_pattern, start)), ("End", &spread(pattern, end))];
     out.push(("distribution.svg", draw_distribution(&title, &panels)));
     out
 }

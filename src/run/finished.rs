@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::RunConfig;
 use super::difference::difference;
-use super::metrics_file;
-use super::running::{Report, names};
+use super::{Report, metrics_file, names};
 use crate::error::{Error, Result};
 use crate::train::Row;
 

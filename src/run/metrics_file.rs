@@ -10,6 +10,7 @@ use crate::train::{COLUMNS, Row};
 
 const NAMES: [&str; COLUMNS] = [
     "epoch",
+    "phase",
     "learning_rate",
     "train_objective",
     "train_loss",
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     fn row(epoch: usize) -> Row {
-        Row::from_numbers([epoch as f64, 1e-3, 0.3, 0.1 + 0.2, 1.0 / 3.0, f64::NAN, f64::NAN, 7.0, 0.123_456_789])
+        Row::from_numbers([epoch as f64, 1.0, 1e-3, 0.3, 0.1 + 0.2, 1.0 / 3.0, f64::NAN, f64::NAN, 7.0, 0.123_456_789])
     }
 
     #[test]
@@ -85,7 +86,7 @@ mod tests {
         std::fs::write(&path, "epoch,loss\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("row 1: expected the columns epoch,"));
         write(&path, &[row(1), row(2)]).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap().replace("2,0.001", "2,much");
+        let text = std::fs::read_to_string(&path).unwrap().replace("2,1,0.001", "2,1,much");
         std::fs::write(&path, text).unwrap();
         let error = read(&path).unwrap_err().to_string();
         assert!(error.contains("row 3, column `learning_rate`: \"much\""), "{error}");

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-use super::RunConfig;
+use super::{Change, RunConfig};
 
 const PRESETS: [(&str, &str); 6] = [
     ("flip-flop", include_str!("../../presets/flip-flop.toml")),
@@ -34,7 +34,15 @@ pub fn text(name: &str) -> Result<&'static str> {
 /// # Errors
 /// If there is none of this name.
 pub fn config(name: &str) -> Result<RunConfig> {
-    RunConfig::from_toml(text(name)?, format!("preset {name}"), "")
+    config_with(name, &[])
+}
+
+/// A preset with some settings changed.
+///
+/// # Errors
+/// As [`config`] and [`RunConfig::from_toml_with`].
+pub fn config_with(name: &str, changes: &[Change]) -> Result<RunConfig> {
+    RunConfig::from_toml_with(text(name)?, changes, format!("preset {name}"), "")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A run in a folder: epochs, metrics, checkpoints, figures.
+//! A run in a folder: its phases, metrics, checkpoints, figures.
 
 use std::fs;
 use std::io::Write;
@@ -6,27 +6,29 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use daleian_kernels::Aligned;
-use serde::{Deserialize, Serialize};
-
-use super::{RunConfig, checkpoint, figures, metrics_file};
+use super::checkpoint::{self, Record};
+use super::phase::{PhaseSpec, TrainPhase};
+use super::report::{PhaseReport, Report};
+use super::{Resources, RunConfig, metrics_file, names};
+use crate::data::batches_per_epoch;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use crate::network::{InitWeights, RECURRENT, init};
 use crate::train::{Position, Row, Summary, Trainer};
 
+mod finish;
 mod opening;
+mod pruning;
+mod resuming;
 
 /// A run and the folder that it writes.
 #[derive(Debug)]
 pub struct Run {
     config: RunConfig,
     folder: PathBuf,
-    trainer: Trainer,
-    rows: Vec<Row>,
-    /// Recurrent weights at the start, for the figures, where they cannot be drawn again.
-    start: Option<Aligned>,
-    history: History,
+    resources: Resources,
+    /// Always there, but while one phase hands over to the next.
+    trainer: Option<Trainer>,
+    record: Record,
     /// Seconds of training before this process.
     seconds_before: f64,
     began: Instant,
@@ -34,99 +36,44 @@ pub struct Run {
     warning: Option<String>,
 }
 
-/// What a run was made from and with: kept in its checkpoints.
-#[derive(Debug, Clone)]
-pub(super) struct History {
-    /// [`Trainer::fingerprint`] at the start.
-    pub inputs: u32,
-    /// The instruction sets it went on with, in order.
-    pub instruction_sets: Vec<String>,
-    /// What is to be said of the weights at its start.
-    pub warning: Option<String>,
-}
-
 /// What a run tells while it goes on.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Event<'a> {
+    /// A phase begins, or goes on after a pause. Not told where the configuration has no `[[phase]]`.
+    PhaseBegan {
+        /// Which one, from 1.
+        number: usize,
+        /// What it does.
+        phase: &'a PhaseSpec,
+    },
     /// A step is done; its loss was taken before it.
     Step {
         /// Epochs and steps done.
         position: Position,
+        /// Steps done in all phases.
+        done: usize,
         /// The loss of the batch.
         loss: f64,
     },
     /// An epoch is done.
     Epoch(&'a Row),
+    /// A phase is over. Not told where the configuration has no `[[phase]]`.
+    PhaseDone {
+        /// Which one, from 1.
+        number: usize,
+        /// What it came to.
+        report: &'a PhaseReport,
+    },
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    /// All epochs are done and everything is written.
+    /// All phases are done and everything is written.
     Finished(Box<Report>),
     /// It was asked to stop; the checkpoint is written.
     Interrupted(Position),
-}
-
-/// `summary.json`: what a finished run came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// The name of the configuration.
-    pub name: String,
-    /// Where the data come from, if the name of the task does not say it ([`TaskSpec::data_label`]).
-    ///
-    /// [`TaskSpec::data_label`]: crate::task::TaskSpec::data_label
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    /// Its seed.
-    pub seed: u64,
-    /// Epochs done.
-    pub epochs: usize,
-    /// The last epoch's training loss.
-    pub train_loss: f64,
-    /// The loss on the test samples at the end.
-    pub test_loss: f64,
-    /// The share of test samples answered rightly, for classes.
-    pub test_accuracy: Option<f64>,
-    /// Neurons.
-    pub neurons: usize,
-    /// Stored recurrent weights.
-    pub synapses: usize,
-    /// Recurrent weights that are exactly 0.
-    pub silent_synapses: usize,
-    /// Weights against the sign of their presynaptic neuron.
-    pub sign_violations: usize,
-    /// The instruction set of the kernels; several, in order, if the run was resumed with another.
-    pub instruction_set: String,
-    /// Threads.
-    pub threads: usize,
-    /// Seconds of training, pauses left out.
-    pub seconds: f64,
-    /// What was to be said of the weights at the start, if anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
-    /// The version of daleian.
-    pub version: String,
-}
-
-/// Names of the files of a run.
-pub mod names {
-    /// Every setting, resolved.
-    pub const CONFIG: &str = "config.toml";
-    /// One row an epoch.
-    pub const METRICS: &str = "metrics.csv";
-    /// The trained network.
-    pub const MODEL: &str = "model.safetensors";
-    /// The network that the run started from, where that was a model; with the moments that it began with, if any.
-    pub const START: &str = "start.safetensors";
-    /// The network, the optimizer and the position.
-    pub const CHECKPOINT: &str = "checkpoint.safetensors";
-    /// Which neuron each row and column of W is.
-    pub const NEURONS: &str = "neurons.csv";
-    /// What the run came to.
-    pub const SUMMARY: &str = "summary.json";
-    /// Drawings.
-    pub const FIGURES: &str = "figures";
 }
 
 impl Run {
@@ -140,9 +87,38 @@ impl Run {
         &self.folder
     }
 
-    /// The trainer.
+    /// The trainer of the phase under way.
     pub fn trainer(&self) -> &Trainer {
-        &self.trainer
+        self.trainer.as_ref().expect("there is a trainer between two calls")
+    }
+
+    fn trainer_mut(&mut self) -> &mut Trainer {
+        self.trainer.as_mut().expect("there is a trainer between two calls")
+    }
+
+    /// The phase under way, counted from 1; after the last one it stays.
+    pub fn phase(&self) -> usize {
+        (self.record.phase + 1).min(self.config.phases().len())
+    }
+
+    /// Steps done in all phases.
+    pub fn steps_done(&self) -> usize {
+        let Position { epoch, step } = self.trainer().position();
+        let within = epoch - self.config.epochs_before(self.record.phase);
+        self.steps_before(self.record.phase) + within * self.trainer().steps_per_epoch() + step
+    }
+
+    /// Steps of all phases.
+    pub fn total_steps(&self) -> usize {
+        self.steps_before(usize::MAX)
+    }
+
+    /// Steps of the phases before number `at`, counted from 0.
+    fn steps_before(&self, at: usize) -> usize {
+        let samples = self.trainer().data().train().samples();
+        let training = self.config.phases().into_owned().into_iter().take(at);
+        let phases = training.filter_map(|phase| phase.as_train().map(|train| (train.epochs, train.batch)));
+        phases.map(|(epochs, batch)| epochs * batches_per_epoch(samples, batch.unwrap_or(self.config.batch))).sum()
     }
 
     /// Something that the user should know before the run goes on.
@@ -150,58 +126,119 @@ impl Run {
         self.warning.as_deref()
     }
 
-    /// Trains to the last epoch, or until `stop` is set: then the step under way is finished and a checkpoint
+    /// Goes through the phases to the end, or until `stop` is set: then the step under way is finished and a checkpoint
     /// written.
     ///
     /// # Errors
-    /// [`Error::Diverged`], with the last good checkpoint kept; or if a file cannot be written.
+    /// [`Error::Diverged`], with the last good checkpoint kept; or if a file cannot be written, or a pruning is not possible.
     pub fn go(&mut self, stop: &AtomicBool, tell: &mut dyn FnMut(Event)) -> Result<Ending> {
         self.began = Instant::now();
-        while self.trainer.position().epoch < self.config.epochs {
-            if stop.load(Ordering::Relaxed) {
-                self.write_checkpoint()?;
-                metrics_file::write(&self.path(names::METRICS), &self.rows)?;
-                return Ok(Ending::Interrupted(self.trainer.position()));
+        let phases = self.config.phases().into_owned();
+        let told = !self.config.phase.is_empty();
+        while let Some(phase) = phases.get(self.record.phase) {
+            let number = self.record.phase + 1;
+            if told {
+                tell(Event::PhaseBegan { number, phase });
             }
-            let learning_rate = self.trainer.learning_rate();
-            let (outcome, epoch) = self.trainer.step()?;
-            let position = self.trainer.position();
-            tell(Event::Step { position, loss: outcome.loss });
-            if let Some(train) = epoch {
-                let test = self.trainer.test();
-                if !test.objective.is_finite() {
-                    return Err(self.trainer.diverged("the test loss", test.objective));
-                }
-                self.rows.push(self.row(learning_rate, &train, &test));
-                metrics_file::write(&self.path(names::METRICS), &self.rows)?;
-                tell(Event::Epoch(&self.rows[self.rows.len() - 1]));
-            }
-            if self.due(position, epoch.is_some()) {
+            let done = match phase {
+                PhaseSpec::Train(train) => self.train(train, stop, tell)?,
+                PhaseSpec::Prune(_) if stop.load(Ordering::Relaxed) => false,
+                PhaseSpec::Prune(prune) => self.prune(prune)?,
+            };
+            if !done {
                 self.write_checkpoint()?;
+                metrics_file::write(&self.path(names::METRICS), &self.record.rows)?;
+                return Ok(Ending::Interrupted(self.trainer().position()));
+            }
+            if told {
+                tell(Event::PhaseDone { number, report: &self.record.phases[number - 1] });
             }
         }
         self.finish().map(|report| Ending::Finished(Box::new(report)))
     }
 
-    /// Whether a checkpoint is due after the step that led to `position`.
-    fn due(&self, position: Position, epoch_done: bool) -> bool {
+    /// Trains to the end of the phase and goes into the next; not to the end if `stop` is set.
+    fn train(&mut self, phase: &TrainPhase, stop: &AtomicBool, tell: &mut dyn FnMut(Event)) -> Result<bool> {
+        let end = self.config.epochs_before(self.record.phase) + phase.epochs;
+        let mut steps = self.steps_done();
+        while self.trainer().position().epoch < end {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let learning_rate = self.trainer().learning_rate();
+            let (outcome, epoch) = self.trainer_mut().step()?;
+            let position = self.trainer().position();
+            steps += 1;
+            tell(Event::Step { position, done: steps, loss: outcome.loss });
+            if let Some(train) = epoch {
+                let test = self.test()?;
+                let row = self.row(learning_rate, &train, &test);
+                self.record.rows.push(row);
+                metrics_file::write(&self.path(names::METRICS), &self.record.rows)?;
+                tell(Event::Epoch(&row));
+            }
+            if position.epoch == end || self.due(position, steps, epoch.is_some()) {
+                self.write_checkpoint()?;
+            }
+        }
+        // the last row was made by the parameters as they are now
+        let last = *self.record.rows.last().expect("a phase of training has an epoch, and a row for each");
+        let report =
+            PhaseReport { epochs: phase.epochs, train_loss: Some(last.train_loss), ..self.phase_report("train") };
+        self.record.phases.push(PhaseReport {
+            test_loss: last.test_loss,
+            test_accuracy: (!last.test_accuracy.is_nan()).then_some(last.test_accuracy),
+            ..report
+        });
+        self.record.phase += 1;
+        self.record.updates_before = self.trainer().optimizer().updates;
+        if let Some(PhaseSpec::Train(_)) = self.config.phase.get(self.record.phase) {
+            self.train_differently()?;
+        }
+        Ok(true)
+    }
+
+    /// What there is to say of a phase that leaves the network as it is now, but for losses.
+    fn phase_report(&self, kind: &str) -> PhaseReport {
+        let pattern = self.trainer().network().wiring().recurrent();
+        PhaseReport {
+            kind: kind.into(),
+            epochs: 0,
+            train_loss: None,
+            test_loss: f64::NAN,
+            test_accuracy: None,
+            synapses: pattern.nnz(),
+            density: pattern.density(),
+        }
+    }
+
+    /// Whether a checkpoint is due after the step that led to `position`, number `steps` of the run.
+    fn due(&self, position: Position, steps: usize, epoch_done: bool) -> bool {
         let spec = self.config.checkpoint;
-        let done = position.epoch == self.config.epochs;
         let by_epochs = spec.epochs.is_some_and(|every| epoch_done && position.epoch.is_multiple_of(every));
-        let steps = position.epoch * self.trainer.steps_per_epoch() + position.step;
-        done || by_epochs || spec.steps.is_some_and(|every| steps.is_multiple_of(every))
+        by_epochs || spec.steps.is_some_and(|every| steps.is_multiple_of(every))
+    }
+
+    /// What the network comes to on the test samples.
+    fn test(&mut self) -> Result<Summary> {
+        let test = self.trainer_mut().test();
+        match test.objective.is_finite() {
+            true => Ok(test),
+            false => Err(self.trainer().diverged("the test loss", test.objective)),
+        }
     }
 
     fn row(&self, learning_rate: f64, train: &Summary, test: &Summary) -> Row {
         Row {
-            epoch: self.trainer.position().epoch,
+            epoch: self.trainer().position().epoch,
+            phase: self.record.phase + 1,
             learning_rate,
             train_objective: train.objective,
             train_loss: train.loss,
             test_loss: test.loss,
             train_accuracy: train.accuracy.unwrap_or(f64::NAN),
             test_accuracy: test.accuracy.unwrap_or(f64::NAN),
-            sign_violations: self.trainer.network().sign_violations(),
+            sign_violations: self.trainer().network().sign_violations(),
             seconds: self.seconds(),
         }
     }
@@ -214,10 +251,9 @@ impl Run {
         self.folder.join(name)
     }
 
-    /// The configuration as the folder has it: the start is the copy beside it.
+    /// The configuration as the folder has it.
     fn kept_config(&self) -> RunConfig {
-        let start = self.config.start.is_some().then(|| names::START.into());
-        RunConfig { start, ..self.config.clone() }
+        self.config.kept_in(&self.folder)
     }
 
     fn write_config(&self) -> Result<()> {
@@ -227,64 +263,14 @@ impl Run {
 
     /// Writes a good checkpoint, or leaves the one before where training has diverged.
     fn write_checkpoint(&mut self) -> Result<()> {
-        self.trainer.check_finite()?;
+        self.trainer().check_finite()?;
         // finite parameters can still be so large that nothing they answer is
-        if let Some(&answer) = self.trainer.outputs(1).iter().find(|answer| !answer.is_finite()) {
-            return Err(self.trainer.diverged("an output", f64::from(answer)));
+        if let Some(&answer) = self.trainer_mut().outputs(1).iter().find(|answer| !answer.is_finite()) {
+            return Err(self.trainer().diverged("an output", f64::from(answer)));
         }
         let (path, seconds) = (self.path(names::CHECKPOINT), self.seconds());
-        checkpoint::write(&path, &self.kept_config(), &self.trainer, &self.history, &self.rows, seconds)
+        checkpoint::write(&path, &self.kept_config(), self.trainer(), &self.record, seconds)
     }
-
-    /// Model, metrics, summary and figures.
-    fn finish(&mut self) -> Result<Report> {
-        // the last row was made by the parameters as they are now
-        let last = *self.rows.last().expect("a finished run has at least one epoch, and a row for each");
-        let network = self.trainer.network();
-        let config = serde_json::to_value(self.kept_config()).expect("settings are plain data");
-        network.save_with(self.path(names::MODEL), &config)?;
-        metrics_file::write(&self.path(names::METRICS), &self.rows)?;
-        let weights = &network.parameters()[RECURRENT];
-        let report = Report {
-            name: self.config.name.clone(),
-            data: self.config.task.data_label(),
-            seed: self.config.seed,
-            epochs: self.trainer.position().epoch,
-            train_loss: last.train_loss,
-            test_loss: last.test_loss,
-            test_accuracy: (!last.test_accuracy.is_nan()).then_some(last.test_accuracy),
-            neurons: network.wiring().neurons(),
-            synapses: weights.len(),
-            silent_synapses: weights.iter().filter(|&&w| w == 0.0).count(),
-            sign_violations: network.sign_violations(),
-            instruction_set: self.history.instruction_sets.join(", "),
-            threads: rayon::current_num_threads(),
-            seconds: last.seconds,
-            warning: self.history.warning.clone(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        };
-        let (config, start, rows) = (&self.config, &self.start, &self.rows);
-        let drawings = self.trainer.without_gradients(|trainer| match start {
-            Some(start) => figures::draw(config, trainer, start, rows),
-            None => {
-                let start = init::recurrent(trainer.network().wiring(), &config.init, config.seed);
-                figures::draw(config, trainer, &start, rows)
-            }
-        });
-        let folder = self.path(names::FIGURES);
-        make_folder(&folder)?;
-        for (name, svg) in drawings {
-            write_atomic(folder.join(name), |out| out.write_all(svg.as_bytes()))?;
-        }
-        let text = serde_json::to_string_pretty(&report).expect("numbers and words");
-        write_atomic(self.path(names::SUMMARY), |out| writeln!(out, "{text}"))?;
-        Ok(report)
-    }
-}
-
-/// Whether a run keeps the weights that it starts with. Those drawn from the seed are drawn again when they are wanted.
-pub(super) fn keeps_start(config: &RunConfig) -> bool {
-    config.init.weights == InitWeights::Edges || config.start.is_some()
 }
 
 /// Makes a folder that is not there.

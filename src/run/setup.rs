@@ -1,9 +1,6 @@
 //! From a configuration to a network and its data.
 
-use std::path::Path;
-
 use super::difference::first_other;
-use super::running::keeps_start;
 use super::{RunConfig, Start, parameter_spec};
 use crate::bptt::Objective;
 use crate::connectome::{Connectome, EdgeListSpec, WeightMeaning};
@@ -46,6 +43,7 @@ impl RunConfig {
             parameters: parameter_spec::settings(self.constraint, &self.parameter)?,
             optimizer: self.optimizer,
             schedule: self.schedule,
+            first_epoch: 0,
             clip_norm: self.clip_norm,
             memory_limit: None,
         })
@@ -78,7 +76,7 @@ impl RunConfig {
         self.start.as_deref().map(read).transpose()
     }
 
-    /// The trainer, from `start` if there is one.
+    /// The trainer of the first phase, from `start` if there is one.
     pub(super) fn prepare(
         &self,
         start: Option<Start>,
@@ -87,24 +85,34 @@ impl RunConfig {
     ) -> Result<Trainer> {
         if let Some(start) = start {
             let data = self.data_for(start.network.wiring())?;
-            let others = self.start_bytes(start.network.wiring());
-            let settings = self.settings_within(resources.memory_limit)?;
             tell(&self.estimate(resources.memory_limit, start.network.wiring(), &data)?);
-            let mut trainer = Trainer::beside(others, start.network, data, settings, resources.exec)?;
+            let mut trainer = self.phase_trainer(0, start.network, data, resources)?;
             start.moments.map_or(Ok(()), |moments| trainer.take_moments(moments))?;
             return Ok(trainer);
         }
         let (connectome, data) = self.inputs()?;
         let builder = self.builder(&connectome, &data);
-        let settings = self.settings_within(resources.memory_limit)?;
         let wiring = builder.wiring()?;
-        let others = self.start_bytes(&wiring);
         tell(&self.estimate(resources.memory_limit, &wiring, &data)?);
         drop(wiring);
         let network = builder.build()?;
         // its weights are of no more use
         drop(connectome);
-        Trainer::beside(others, network, data, settings, resources.exec)
+        self.phase_trainer(0, network, data, resources)
+    }
+
+    /// A trainer for phase number `at`, counted from 0, of a network as the phases before left it; moments are 0.
+    pub(super) fn phase_trainer(
+        &self,
+        at: usize,
+        network: Network,
+        data: Sources,
+        resources: Resources,
+    ) -> Result<Trainer> {
+        let config = self.in_phase(at);
+        let settings =
+            TrainSettings { first_epoch: self.epochs_before(at), ..config.settings_within(resources.memory_limit)? };
+        Trainer::beside(self.start_bytes(network.wiring()), network, data, settings, resources.exec)
     }
 
     /// What memory a run of this configuration will take at its peak. Synapses and data are drawn or read, nothing
@@ -130,21 +138,42 @@ impl RunConfig {
         self.estimate(limit, &self.builder(&connectome, &data).wiring()?, &data)
     }
 
-    /// What memory training a network with this wiring takes, where it may be at most `limit` bytes.
+    /// What memory training a network with this wiring takes in the phase that takes most, where it may be at most `limit`
+    /// bytes. Every phase is checked on the way.
     ///
     /// # Errors
-    /// If the limit cannot be met.
+    /// If a phase cannot train such a network on these data, or the limit cannot be met.
     pub(crate) fn estimate(&self, limit: Option<u64>, wiring: &Wiring, data: &Sources) -> Result<MemoryEstimate> {
-        MemoryEstimate::plan(&self.settings_within(limit)?, self.start_bytes(wiring), wiring, data)
+        let mut most: Option<MemoryEstimate> = None;
+        for config in self.training_phases() {
+            let settings = config.settings_within(limit)?;
+            settings.check(wiring, data)?;
+            let phase = MemoryEstimate::plan(&settings, self.start_bytes(wiring), wiring, data)?;
+            if most.as_ref().is_none_or(|most| phase.total > most.total) {
+                most = Some(phase);
+            }
+        }
+        most.ok_or_else(|| Error::setting("phase", "expected at least one that trains"))
     }
 
     fn settings_within(&self, memory_limit: Option<u64>) -> Result<TrainSettings> {
         Ok(TrainSettings { memory_limit, ..self.settings()? })
     }
 
-    /// Bytes of the weights at the start, where a run keeps them.
+    /// Bytes of the weights at the start, where a run reads them again in the end; and of their pattern, where it changed.
     fn start_bytes(&self, wiring: &Wiring) -> u64 {
-        if keeps_start(self) { 4 * wiring.size(RECURRENT) as u64 } else { 0 }
+        let synapse = match (self.keeps_start(), self.prunes()) {
+            (true, true) => 8,
+            (true, false) => 4,
+            (false, _) => 0,
+        };
+        synapse * wiring.size(RECURRENT) as u64
+    }
+
+    /// Whether the run folder keeps the network at the start. Weights that are drawn from the seed are drawn again when they
+    /// are wanted, as long as their pattern is still there.
+    pub(super) fn keeps_start(&self) -> bool {
+        self.init.weights == InitWeights::Edges || self.start.is_some() || self.prunes()
     }
 
     /// The network that the configuration describes, with as many channels and outputs as the data have.
@@ -175,7 +204,7 @@ impl RunConfig {
             let problem = format!("{ours}, but the model that the run starts from has {its}; expected that");
             return Err(Error::setting(key, problem));
         }
-        let data = self.task.sources(self.seed, Path::new(""))?;
+        let data = self.load_data()?;
         check_shapes(wiring, data.train().form(), "training")?;
         check_shapes(wiring, data.test().form(), "test")?;
         Ok(data)
@@ -183,7 +212,7 @@ impl RunConfig {
 
     fn inputs(&self) -> Result<(Connectome, Sources)> {
         self.validate()?;
-        Ok((self.connectome()?, self.task.sources(self.seed, Path::new(""))?))
+        Ok((self.connectome()?, self.load_data()?))
     }
 }
 

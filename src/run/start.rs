@@ -19,7 +19,8 @@ use crate::train::held_by;
 pub struct Start {
     /// The network.
     pub network: Network,
-    /// The configuration that it was trained with, as JSON, or null.
+    /// The configuration that it was trained with, as JSON, or null. Relative paths in it start from the current folder; in
+    /// a file they start from that of the file.
     pub config: Value,
     /// The optimizer's moments, where the file has any: a checkpoint, or what pruning made of one.
     pub moments: Option<OptimizerState>,
@@ -69,7 +70,9 @@ impl Start {
             }
         }
         let moments = (!values.is_empty()).then_some(OptimizerState { updates: beside.updates, moments: values });
-        Ok(Self { network, config: header.config, moments, pruned: beside.pruned })
+        let folder = folder_of(path);
+        let config = with_paths(header.config, |config| config.based_at(folder));
+        Ok(Self { network, config, moments, pruned: beside.pruned })
     }
 
     /// Writes a model file that [`Self::read`] and [`Network::load`] read.
@@ -102,7 +105,7 @@ impl Start {
     }
 }
 
-/// Writes a network with moments and notes beside it.
+/// Writes a network with moments and notes beside it, and a configuration whose paths start from the current folder.
 pub(super) fn write(
     path: &Path,
     network: &Network,
@@ -110,36 +113,59 @@ pub(super) fn write(
     state: Option<&OptimizerState>,
     pruned: &[Value],
 ) -> Result<()> {
+    let folder = folder_of(path);
+    write_model(path, network, with_paths(config, |config| config.seen_from(folder)), state, pruned)
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// JSON with other paths, if it is a configuration.
+fn with_paths(config: Value, change: impl FnOnce(RunConfig) -> RunConfig) -> Value {
+    let changed = RunConfig::deserialize(&config).ok().map(change);
+    changed.and_then(|config| serde_json::to_value(config).ok()).unwrap_or(config)
+}
+
+/// As [`write`], with a configuration whose paths start from the folder of the file.
+pub(super) fn write_model(
+    path: &Path,
+    network: &Network,
+    config: Value,
+    state: Option<&OptimizerState>,
+    pruned: &[Value],
+) -> Result<()> {
     let (updates, moments) = state.map_or((0, &[][..]), |state| (state.updates, &state.moments[..]));
+    if moments.is_empty() && pruned.is_empty() {
+        return network.save_with(path, &config);
+    }
     let beside = Beside { updates, moments: moments.len(), pruned: pruned.into() };
     let beside = serde_json::to_value(beside).expect("numbers and words");
     let moments = checkpoint::moment_tensors(network.wiring(), moments);
     network.write(path, "daleian-model", config, beside, moments)
 }
 
-/// The configuration with the start that the run in `folder` has of its own, and that start.
+/// The configuration with the start that the run in `folder` has of its own.
 ///
 /// # Errors
 /// If it cannot be read, or `config` names another model.
-pub(super) fn own(
-    config: RunConfig,
-    began_with: &RunConfig,
-    folder: &Path,
-    isa: Isa,
-) -> Result<(RunConfig, Option<Start>)> {
-    let Some(own) = &began_with.start else { return Ok((config, None)) };
-    let start = Start::read(own)?;
+pub(super) fn own(config: RunConfig, began_with: &RunConfig, folder: &Path, isa: Isa) -> Result<RunConfig> {
+    let Some(own) = &began_with.start else { return Ok(config) };
     if let Some(given) = config.start.as_ref().filter(|given| *given != own) {
         let mut other = Network::load(given)?;
-        let held_by = held_by(&config.settings()?.parameters.resolve(other.wiring())?);
+        let held_by = held_by(&config.in_phase(0).settings()?.parameters.resolve(other.wiring())?);
         if held_by.keeps_signs() {
             // as at the start of training
             Guard::new(held_by, other.wiring()).project(isa, &mut other);
         }
-        if !other.is_same(&start.network) {
+        if !other.is_same(&Network::load(own)?) {
             let problem = format!("holds a run that did not start from {}; name another folder", given.display());
             return Err(Error::content(folder, problem));
         }
     }
-    Ok((config.starting_from(own.clone()), Some(start)))
+    Ok(config.starting_from(own.clone()))
 }

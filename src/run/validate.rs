@@ -18,8 +18,8 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Setting`] with the key of the first setting that is wrong, and what is expected.
     pub fn validate(&self) -> Result<()> {
-        at_least_one("epochs", self.epochs)?;
-        check("epochs", self.epochs <= MAX_EPOCHS, self.epochs, "at most 2^31 - 1")?;
+        check("epochs", self.total_epochs() <= MAX_EPOCHS, self.total_epochs(), "at most 2^31 - 1")?;
+        self.validate_phases()?;
         at_least_one("batch", self.batch)?;
         check("seed", self.seed <= MAX_SEED, self.seed, "at most 2^63 - 1")?;
         if self.name.is_empty() || self.name.contains(['/', '\\', '\0']) || self.name.starts_with('.') {
@@ -182,8 +182,10 @@ mod tests {
             "[penalty]",
             "[checkpoint]",
             "[[connection]]",
+            "[[phase]]",
         ] {
-            let text = presets::text("flip-flop").unwrap();
+            let mut text = presets::text("flip-flop").unwrap().to_string();
+            text += "\n[[phase]]\nkind = \"train\"\nepochs = 3\n";
             let text = match table {
                 "" => format!("wrong-key = 1\n{text}"),
                 _ => text.replacen(table, &format!("{table}\nwrong-key = 1"), 1),

@@ -5,6 +5,8 @@
 pub struct Row {
     /// Epochs done, from 1.
     pub epoch: usize,
+    /// The phase of the run, from 1.
+    pub phase: usize,
     /// The learning rate of the epoch.
     pub learning_rate: f64,
     /// Mean over the epoch's steps of the loss with its penalties, before each step.
@@ -24,12 +26,13 @@ pub struct Row {
 }
 
 /// Numbers in a row.
-pub(crate) const COLUMNS: usize = 9;
+pub(crate) const COLUMNS: usize = 10;
 
 impl Row {
     pub(crate) fn to_numbers(self) -> [f64; COLUMNS] {
         [
             self.epoch as f64,
+            self.phase as f64,
             self.learning_rate,
             self.train_objective,
             self.train_loss,
@@ -44,14 +47,15 @@ impl Row {
     pub(crate) fn from_numbers(x: [f64; COLUMNS]) -> Self {
         Self {
             epoch: x[0] as usize,
-            learning_rate: x[1],
-            train_objective: x[2],
-            train_loss: x[3],
-            test_loss: x[4],
-            train_accuracy: x[5],
-            test_accuracy: x[6],
-            sign_violations: x[7] as usize,
-            seconds: x[8],
+            phase: x[1] as usize,
+            learning_rate: x[2],
+            train_objective: x[3],
+            train_loss: x[4],
+            test_loss: x[5],
+            train_accuracy: x[6],
+            test_accuracy: x[7],
+            sign_violations: x[8] as usize,
+            seconds: x[9],
         }
     }
 }

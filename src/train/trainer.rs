@@ -9,7 +9,7 @@ use crate::constraint::{Constraint, Guard};
 use crate::data::{Sources, batches_per_epoch, check_batch, epoch_order};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
-use crate::network::{Network, ParameterId, Parameters, RECURRENT};
+use crate::network::{Network, ParameterId, Parameters, RECURRENT, Wiring};
 use crate::optim::{OptimizerSpec, OptimizerState, ScheduleSpec, clip, norm};
 
 /// How to train.
@@ -27,6 +27,9 @@ pub struct TrainSettings {
     pub optimizer: OptimizerSpec,
     /// The learning rate over epochs.
     pub schedule: ScheduleSpec,
+    /// Epochs that were trained before, in an earlier phase of the same run: the position and the order of samples count on
+    /// from there, the schedule begins anew.
+    pub first_epoch: usize,
     /// The global norm that a gradient is scaled down to.
     pub clip_norm: Option<f64>,
     /// Bytes that training may take at its peak, counted as [`MemoryEstimate`] counts them: where keeping every state
@@ -45,13 +48,31 @@ impl TrainSettings {
             parameters: ParameterSettings::new(Constraint::Dale),
             optimizer,
             schedule: ScheduleSpec::default(),
+            first_epoch: 0,
             clip_norm: None,
             memory_limit: None,
         }
     }
+
+    /// Checks that a network with this wiring can be trained like this on `data`, but for the memory that it takes.
+    ///
+    /// # Errors
+    /// If a number of the optimizer, the schedule or a parameter is out of its range, if the data do not fit the network or
+    /// the loss, if a batch is larger than the data, or if nothing is left to train.
+    pub(crate) fn check(&self, wiring: &Wiring, data: &Sources) -> Result<()> {
+        self.optimizer.validate()?;
+        self.schedule.validate(self.optimizer.learning_rate())?;
+        for (split, form) in [("training", data.train().form()), ("test", data.test().form())] {
+            check_shapes(wiring, form, split)?;
+            form.check_loss(self.objective.loss)?;
+        }
+        check_batch(self.batch, data.train().samples())?;
+        self.parameters.validate(self.optimizer.learning_rate())?;
+        self.parameters.resolve(wiring).map(drop)
+    }
 }
 
-/// Where a run stands: epochs done, and steps done of the one under way.
+/// Where a run stands: epochs done in all its phases, and steps done of the one under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
     /// Epochs done.
@@ -113,15 +134,8 @@ impl Trainer {
     }
 
     fn build(others: u64, mut network: Network, data: Sources, settings: TrainSettings, exec: Exec) -> Result<Self> {
-        settings.optimizer.validate()?;
-        settings.schedule.validate(settings.optimizer.learning_rate())?;
         let wiring = network.wiring().clone();
-        for (split, form) in [("training", data.train().form()), ("test", data.test().form())] {
-            check_shapes(&wiring, form, split)?;
-            form.check_loss(settings.objective.loss)?;
-        }
-        check_batch(settings.batch, data.train().samples())?;
-        settings.parameters.validate(settings.optimizer.learning_rate())?;
+        settings.check(&wiring, &data)?;
         let resolved = settings.parameters.resolve(&wiring)?;
         let trainable = trained(&resolved, &wiring);
         let guards: Vec<Guard> = wiring
@@ -152,6 +166,7 @@ impl Trainer {
             optimizer: OptimizerState::new(settings.optimizer, &wiring, &trainable),
             gradients: bptt.gradients(&network),
             network,
+            position: Position { epoch: settings.first_epoch, step: 0 },
             settings,
             data,
             exec,
@@ -160,7 +175,6 @@ impl Trainer {
             masks: trainable.iter().copied().filter_map(mask).collect(),
             bptt,
             evaluation,
-            position: Position::default(),
             running: Running::default(),
             order: Vec::new(),
             ordered: None,
@@ -175,6 +189,11 @@ impl Trainer {
     /// The network, when training is over.
     pub fn into_network(self) -> Network {
         self.network
+    }
+
+    /// The network, the data and the state of the optimizer, when another trainer goes on with them.
+    pub(crate) fn into_parts(self) -> (Network, Sources, OptimizerState) {
+        (self.network, self.data, self.optimizer)
     }
 
     /// The data.
@@ -204,7 +223,8 @@ impl Trainer {
 
     /// The learning rate of the epoch under way.
     pub fn learning_rate(&self) -> f64 {
-        self.settings.schedule.rate(self.settings.optimizer.learning_rate(), self.position.epoch)
+        let epoch = self.position.epoch - self.settings.first_epoch;
+        self.settings.schedule.rate(self.settings.optimizer.learning_rate(), epoch)
     }
 
     /// A checksum (CRC-32) of the parameters as they are and of the data: two trainers with the same start go the same
@@ -214,8 +234,7 @@ impl Trainer {
         for id in self.network.parameters().ids() {
             sum.update(bytemuck::cast_slice(&self.network.parameters()[id]));
         }
-        let data = [self.data.train().fingerprint(), self.data.test().fingerprint()];
-        sum.update(bytemuck::cast_slice(&data));
+        sum.update(&self.data.fingerprint().to_le_bytes());
         sum.sum()
     }
 
@@ -233,12 +252,11 @@ impl Trainer {
         self.data.train_mut().fill(self.position.epoch, samples, bptt.groups_mut())
     }
 
-    /// Goes on where another trainer of the same settings stood.
+    /// Goes on where another trainer of the same settings stood when its network was as this one is.
     ///
     /// # Panics
     /// If a size differs.
-    pub fn restore(&mut self, parameters: Parameters, optimizer: OptimizerState, position: Position, running: Running) {
-        self.network = Network::from_parts(self.network.wiring().clone(), parameters);
+    pub fn restore(&mut self, optimizer: OptimizerState, position: Position, running: Running) {
         assert!(self.optimizer.fits(&optimizer), "moments of the same settings");
         (self.optimizer, self.position, self.running) = (optimizer, position, running);
     }

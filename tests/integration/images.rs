@@ -72,9 +72,8 @@ fn place() -> Place {
 fn a_run_on_files() {
     let place = place();
     let answer = place.done("train tiny.toml --data digits --out run");
-    let folder = place.path("digits").canonicalize().unwrap();
-    let label = format!("IDX files from {}", folder.display());
-    assert!(answer.out.contains(&label), "{answer:?}");
+    let label = "IDX files from digits";
+    assert!(answer.out.contains(label), "{answer:?}");
     let summary: serde_json::Value = serde_json::from_slice(&place.read("run/summary.json")).unwrap();
     assert_eq!(summary["data"], label);
     assert!(summary["test_accuracy"].is_f64());

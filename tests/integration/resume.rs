@@ -45,7 +45,7 @@ fn config(extra: &str) -> RunConfig {
     toml::from_str(&text).unwrap()
 }
 
-fn go(run: &mut Run) -> Ending {
+pub fn go(run: &mut Run) -> Ending {
     run.go(&AtomicBool::new(false), &mut |_| {}).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn go_for(run: &mut Run, steps: usize) {
 }
 
 /// Every file of a finished run whose bytes must not depend on how it came about; times are taken out.
-fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut add = |path: &Path| found.insert(path.strip_prefix(folder).unwrap().into(), fs::read(path).unwrap());
     for name in [names::CONFIG, names::MODEL] {
@@ -89,7 +89,7 @@ fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn assert_same(got: &Path, want: &BTreeMap<PathBuf, Vec<u8>>, what: &str) {
+pub fn assert_same(got: &Path, want: &BTreeMap<PathBuf, Vec<u8>>, what: &str) {
     let got = results(got);
     assert!(got.keys().eq(want.keys()), "{what}: {:?}", got.keys());
     for (name, want) in want {
@@ -219,7 +219,7 @@ fn write_labels(path: &Path, train: &[f32], train_labels: &[i64], test: &[f32], 
     zip.finish().unwrap();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -388,11 +388,19 @@ fn a_changed_edge_list_on_resume_is_refused() {
     let before = contents(&run);
     for other in ["pre,post\na,b\nb,c\nc,a\nb,b\n", "pre,post\na,b\nb,c\nc,a\n"] {
         fs::write(&edges, other).unwrap();
-        refused(Run::resume(config.clone(), &run, isa()), &run, &["checkpoint", "did an input file change?"]);
+        refused(
+            Run::resume(config.clone(), &run, isa()),
+            &run,
+            &["edges.csv: is not what it was", "`connectome.edges`"],
+        );
     }
     fs::write(&edges, first).unwrap();
     fs::write(&neurons, "id,population,sign\na,exc,1\nb,exc,1\nc,inh,0\n").unwrap();
-    refused(Run::resume(config.clone(), &run, isa()), &run, &["did an input file change?"]);
+    refused(
+        Run::resume(config.clone(), &run, isa()),
+        &run,
+        &["neurons.csv: is not what it was", "`connectome.neurons`"],
+    );
     fs::write(&neurons, "id,population,sign\na,exc,1\nb,exc,1\nc,inh,-1\n").unwrap();
     assert_eq!(contents(&run), before);
     assert!(matches!(go(&mut Run::resume(config, &run, isa()).unwrap()), Ending::Finished(_)));
@@ -411,7 +419,7 @@ fn a_changed_weight_on_resume_is_refused() {
     let run = folder.path().join("run");
     stopped(&config, &run, 4);
     fs::write(&edges, "pre,post,weight\na,b,0.5\nb,a,-0.125\n").unwrap();
-    refused(Run::resume(config, &run, isa()), &run, &["checkpoint", "did an input file change?"]);
+    refused(Run::resume(config, &run, isa()), &run, &["edges.csv: is not what it was", "`connectome.edges`"]);
 }
 
 /// Training that diverges stops before it spoils anything: the checkpoint on the disk is the last good one.

@@ -169,7 +169,11 @@ impl Images {
 /// As [`Images::source`].
 pub(super) fn source(folder: Option<&Path>) -> String {
     match folder {
-        Some(folder) => format!("IDX files from {}", folder.display()),
+        // not where the folder lies: what is written with it may be moved or published
+        Some(folder) => match folder.file_name() {
+            Some(name) => format!("IDX files from {}", name.display()),
+            None => "IDX files".into(),
+        },
         None => "drawn digits, not MNIST".into(),
     }
 }

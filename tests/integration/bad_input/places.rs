@@ -1,6 +1,7 @@
 //! Folders and files that are not what they should be, and runs that end early.
 
 use std::fs;
+use std::path::Path;
 
 use super::{TRAIN, refused, refused_by};
 use crate::command::{Answer, Place, config, edited};
@@ -18,9 +19,11 @@ fn run_folders() {
     refused(&place, "train own.toml --out run --resume --seed 4", "resumed with another seed", &says);
     let says = ["`epochs`: 2", "run is in epoch 3 already; expected at least 3"];
     refused(&place, "train own.toml --out run --resume --epochs 2", "resumed with fewer epochs", &says);
-    place.write("edges.csv", edited(&place.text("edges.csv"), "n0,n4,", "n0,n5,"));
-    let says = ["run/checkpoint.safetensors", "did an input file change?"];
+    let edges = place.text("edges.csv");
+    place.write("edges.csv", edited(&edges, "n0,n4,", "n0,n5,"));
+    let says = ["edges.csv: is not what it was when the run in run began (`connectome.edges`)"];
     refused(&place, "train own.toml --out run --resume --epochs 9", "resumed with other edges", &says);
+    place.write("edges.csv", edges);
     let checkpoint = place.read("run/checkpoint.safetensors");
     place.write("run/checkpoint.safetensors", &checkpoint[..checkpoint.len() / 2]);
     let says = ["run/checkpoint.safetensors: the header is"];
@@ -95,9 +98,14 @@ fn names_that_are_not_utf8() {
     for file in ["own.toml", "data.npz", "edges.csv", "neurons.csv"] {
         fs::copy(place.path(file), place.path(odd).join(file)).unwrap();
     }
-    let mut command = place.command(["train", "own.toml"]);
+    let mut command = place.command(["train"]);
     let case = "folder whose name is not UTF-8";
-    refused_by(&place, command.current_dir(place.path(odd)), case, &["own.toml: ", "not UTF-8"]);
+    refused_by(&place, command.arg(Path::new(odd).join("own.toml")), case, &["own.toml: ", "not UTF-8"]);
+    let mut command = place.command(["train", "own.toml", "--out", "../run"]);
+    refused_by(&place, command.current_dir(place.path(odd)), case, &["run: it names ", "not UTF-8"]);
+    // within the folder nobody has to name it
+    let inside = place.command(["train", "own.toml", "--out", "run"]).current_dir(place.path(odd)).output().unwrap();
+    assert!(inside.status.success(), "{inside:?}");
     // a result may be written there
     place.done("train own.toml --out run");
     let out = place.path(odd).join("g.safetensors");
@@ -105,7 +113,7 @@ fn names_that_are_not_utf8() {
     let answer = Answer::from(command.arg(&out).output().unwrap());
     assert!(answer.code == Some(0) && out.exists(), "{answer:?}");
     let mut command = place.command(["train", "own.toml", "--out"]);
-    let answer = Answer::from(command.arg(place.path(odd).join("run")).output().unwrap());
+    let answer = Answer::from(command.arg(place.path(odd).join("other")).output().unwrap());
     assert!(answer.code == Some(0), "{answer:?}");
 }
 
