@@ -68,9 +68,11 @@ impl Inputs {
                 }
             };
         };
-        let mut places = vec![named.clone()];
+        let mut places = vec![named];
         places.extend(kept.task.path().map(Path::to_path_buf));
-        places.extend(named.file_name().into_iter().flat_map(|name| [folder.join(name), name.into()]));
+        for name in places.clone().iter().filter_map(|place| place.file_name()) {
+            places.extend([folder.join(name), name.into()]);
+        }
         let mut seen: Vec<PathBuf> = Vec::new();
         let mut problem = None;
         for place in places {

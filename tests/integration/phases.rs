@@ -329,7 +329,7 @@ fn prunings_that_cannot_be_are_refused_before_anything_is_written() {
         ("phase.2.blocks=none.csv", "none.csv: cannot open"),
         (
             "phase.2.blocks=[{pre=\"exc\",post=\"vip\",density=0.1}]",
-            "`phase.2.blocks`: from `exc` to `vip`: no population",
+            "`phase.2.blocks`: from `exc` to `vip`: no neuron has type `vip`",
         ),
         (
             "phase.2.blocks=[{pre=\"exc\",post=\"exc\",density=0.9}]",
