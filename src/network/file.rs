@@ -150,16 +150,16 @@ fn header(reader: &TensorReader) -> Result<Header> {
             format!("format version {version}, but this daleian reads up to {VERSION}; a newer one is needed");
         return Err(reader.error(problem));
     }
+    let format = metadata.get("format").and_then(Value::as_str).unwrap_or("");
+    if !["daleian-model", "daleian-checkpoint"].contains(&format) {
+        let problem = format!("format {format:?}; expected `daleian-model` or `daleian-checkpoint`");
+        return Err(reader.error(problem));
+    }
     if version > 0 && version < u64::from(VERSION) {
         let problem = format!(
             "format version {version}, which had no neuron table; this daleian reads version {VERSION}: train again, \
              or use the older daleian that wrote it"
         );
-        return Err(reader.error(problem));
-    }
-    let format = metadata.get("format").and_then(Value::as_str).unwrap_or("");
-    if !["daleian-model", "daleian-checkpoint"].contains(&format) {
-        let problem = format!("format {format:?}; expected `daleian-model` or `daleian-checkpoint`");
         return Err(reader.error(problem));
     }
     let header: Header = serde_json::from_value(metadata.clone())

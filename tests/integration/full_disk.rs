@@ -71,7 +71,7 @@ fn a_run_that_meets_a_full_disk_keeps_its_last_checkpoint() {
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let error = message(&place, "train");
     assert!(error.contains("run/checkpoint.safetensors: cannot write: No space left"), "{error}");
-    assert_eq!(place.text("kept/names"), "checkpoint.safetensors\nconfig.toml\nmetrics.csv\n");
+    assert_eq!(place.text("kept/names"), "checkpoint.safetensors\nconfig.toml\nmetrics.csv\nneurons.csv\n");
     assert!(place.read("kept/config.toml") == place.read("whole/config.toml"));
     place.done("evaluate kept/checkpoint.safetensors data.npz");
     // with room again, it goes on as if nothing had been

@@ -27,6 +27,7 @@ mod reproduce;
 mod reproducible;
 mod resume;
 mod signs;
+mod start;
 mod stepping;
 mod support;
 mod tasks;

@@ -67,6 +67,10 @@ fn prune_evaluate_retrain_resume() {
     assert_eq!((end.sign_violations(), end.wiring().signs()), (0, load(&place, "p").wiring().signs()));
     assert_ne!(end.parameters(), load(&place, "p").parameters());
 
+    // neurons keep their ids and columns
+    assert!(place.read("whole/neurons.csv") == place.read("first/neurons.csv"));
+    assert_eq!(place.text("whole/neurons.csv").lines().last(), Some("7,n7,inh,-1"));
+
     // in parts; after the first, nothing but the folder is needed
     place.done("train --from p --epochs 1 --out parts");
     fs::rename(place.path("p"), place.path("elsewhere")).unwrap();

@@ -101,8 +101,6 @@ impl Run {
             inputs: Inputs::of(&config, trainer.data())?,
         };
         config.kept_in(folder).check_paths(folder)?;
-        make_folder(folder)?;
-        clear_stale(folder)?;
         let mut run = Self {
             config,
             folder: folder.into(),
@@ -117,6 +115,8 @@ impl Run {
             let why = run.record.warning.as_deref().unwrap_or("expected smaller weights");
             return Err(Error::setting("init", format!("the network answers {answer} before any training; {why}")));
         }
+        make_folder(folder)?;
+        clear_stale(folder)?;
         if run.config.keeps_start() {
             let (network, optimizer) = (run.trainer().network(), run.trainer().optimizer());
             let moments = Some(optimizer).filter(|state| state.updates > 0);

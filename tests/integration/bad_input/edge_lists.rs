@@ -3,12 +3,14 @@
 use std::fs;
 
 use super::{TRAIN, refused};
-use crate::command::{Place, edited};
+use crate::command::{CONFIG, Place, edited};
 
 #[test]
 fn edge_lists() {
     let edges = |text: &str| ("edges.csv", text.as_bytes().to_vec());
     let neurons = |text: &str| ("neurons.csv", text.as_bytes().to_vec());
+    // a weight is read where the network starts with it
+    let own = format!("{CONFIG}[init]\nweights = \"edges\"\n");
     let fresh = Place::own();
     let (all_edges, all_neurons) = (fresh.text("edges.csv"), fresh.text("neurons.csv"));
     for (case, (file, content), says) in [
@@ -73,6 +75,7 @@ fn edge_lists() {
         ("empty file", neurons(""), &["neurons.csv: the file is empty; expected a header `id,sign[,type,…]`"]),
     ] {
         let place = Place::own();
+        place.write("own.toml", own.as_str());
         place.write(file, content);
         refused(&place, TRAIN, &format!("{file}: {case}"), says);
     }
@@ -93,8 +96,28 @@ fn edge_lists() {
         answer.err.contains("24 synapses") && place.text("a/config.toml").contains("duplicates = \"sum\""),
         "{answer:?}"
     );
+    place.write("own.toml", own.as_str());
     place.write("edges.csv", edited(&all_edges, "n0,n1,0.1", "n0,n1,-0.1"));
+    refused(&place, TRAIN, "contradiction, without a word on it", &["weights = \"magnitude\""]);
     place.done("train own.toml --out b --contradictions clamp");
+    // counts without a sign take that of their neuron
+    let place = Place::own();
+    place.write("own.toml", edited(&own, "[connectome]", "[connectome]\nweights = \"magnitude\"\nscale = 0.5"));
+    place.write("edges.csv", all_edges.replace(",-", ",").replace(",weight", ",count"));
+    place.done("train own.toml --out counts");
+    place.write("own.toml", edited(&own, "neurons = \"neurons.csv\"", "weights = \"magnitude\""));
+    refused(&place, TRAIN, "magnitudes without neurons", &["`connectome.weights`: `magnitude` needs the sign"]);
+    place.write("own.toml", edited(&own, "[connectome]", "[connectome]\nscale = 0"));
+    refused(&place, TRAIN, "scale 0", &["`connectome.scale`: 0; expected a number above 0"]);
+    place.write("own.toml", edited(&own, "[connectome]", "[connectome]\nweights = \"unused\""));
+    refused(&place, TRAIN, "weights that are unused and used", &["`init.weights`", "weights = \"unused\""]);
+    // weights that are not used are not checked
+    let place = Place::own();
+    place.write("edges.csv", edited(&all_edges, "n0,n1,0.1", "n0,n1,strong"));
+    place.done("train own.toml --out unused --epochs 1");
+    // a type of several signs
+    place.write("neurons.csv", edited(&all_neurons, "n3,exc,1", "n3,exc,-1"));
+    place.done("train own.toml --out mixed --epochs 1");
     for (excitatory, inhibitory) in [("E", "I"), ("exc", "inh"), ("+1", "-1"), ("0", "0")] {
         let place = Place::own();
         place.write(

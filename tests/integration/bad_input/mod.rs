@@ -157,7 +157,7 @@ fn settings() {
         (
             "population that is not there",
             rules(&[("pre = \"inh\"", "pre = \"Inh\"")]),
-            &["`connection[1].pre`", "exc, inh"],
+            &["`connection[1].pre`", "`exc`, `inh`"],
         ),
         (
             "sign that is none",
