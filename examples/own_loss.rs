@@ -12,7 +12,7 @@ use std::error::Error;
 use daleian::Isa;
 use daleian::bptt::{Bptt, FurtherDerivatives, LossDerivatives};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use daleian::network::{CellSpec, InitSpec, InputSpec, Network, ParameterId, RECURRENT, ReadoutSpec};
+use daleian::network::{Network, ParameterId, RECURRENT};
 
 const TRIALS: usize = 64;
 const STEPS: usize = 10;
@@ -26,8 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let populations =
         [PopulationSpec::new("exc", 40, Sign::Excitatory), PopulationSpec::new("inh", 10, Sign::Inhibitory)];
     let connectome = Connectome::from_rules(&populations, &[ConnectionSpec::probability(0.2)], 1)?;
-    let ends = ((CHANNELS, InputSpec::default()), (1, ReadoutSpec::default()));
-    let mut network = Network::new(&connectome, CellSpec::default(), ends.0, ends.1, &InitSpec::default(), 1)?;
+    let mut network = Network::builder(&connectome).input(CHANNELS).readout(1).build()?;
     let neurons = network.wiring().neurons();
     let signs: Vec<f32> =
         network.wiring().recurrent().indices().iter().map(|&pre| if pre < 40 { 1.0 } else { -1.0 }).collect();

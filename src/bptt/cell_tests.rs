@@ -8,9 +8,7 @@ use super::{Bptt, LossName, Objective, Outcome, Storage, Target, Unroll};
 use crate::cell::CellSpec;
 use crate::cell::testing::leaky;
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use crate::network::{
-    InitSpec, InputSpec, Network, OneLane, ParameterId, Parameters, READOUT, READOUT_BIAS, ReadoutSpec,
-};
+use crate::network::{Network, OneLane, ParameterId, Parameters, READOUT, READOUT_BIAS};
 
 const CHANNELS: usize = 2;
 const OUTPUTS: usize = 2;
@@ -19,8 +17,7 @@ const STEPS: usize = 23;
 fn network(neurons: usize, reads: Reads) -> Network {
     let population = [PopulationSpec::new("exc", neurons, Sign::Unconstrained)];
     let connectome = Connectome::from_rules(&population, &[ConnectionSpec::probability(0.3)], 5).unwrap();
-    let (input, readout) = ((CHANNELS, InputSpec::default()), (OUTPUTS, ReadoutSpec::default()));
-    let network = Network::new(&connectome, CellSpec::default(), input, readout, &InitSpec::default(), 2).unwrap();
+    let network = Network::builder(&connectome).input(CHANNELS).readout(OUTPUTS).seed(2).build().unwrap();
     let (wiring, parameters) = (network.wiring().clone(), network.parameters().clone());
     Network::from_parts(wiring.with_cell(leaky(neurons, reads)), parameters)
 }

@@ -5,8 +5,7 @@ use daleian::bptt::{Bptt, LossName, Objective, Outcome, Storage};
 use daleian::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
 use daleian::data::{Dataset, Targets};
 use daleian::network::{
-    ActivationName, CellSpec, INPUT, InitSpec, InputSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS,
-    RECURRENT, ReadoutSpec,
+    ActivationName, CellSpec, INPUT, InitSpec, Network, ParameterId, Parameters, READOUT, READOUT_BIAS, RECURRENT,
 };
 use daleian::random::{Purpose, stream};
 use daleian::train::{Evaluation, fill};
@@ -22,8 +21,7 @@ fn echo() -> Network {
     let population = [PopulationSpec::new("one", 1, Sign::Unconstrained)];
     let connectome = Connectome::from_rules(&population, &[ConnectionSpec::all()], 1).unwrap();
     let cell = CellSpec { activation: ActivationName::Identity, rectified: false, bias: false, ..CellSpec::default() };
-    let (input, readout) = ((1, InputSpec::default()), (2, ReadoutSpec::default()));
-    let mut network = Network::new(&connectome, cell, input, readout, &InitSpec::default(), 1).unwrap();
+    let mut network = Network::builder(&connectome).cell(cell).input(1).readout(2).build().unwrap();
     network.parameter_mut(RECURRENT).fill(0.0);
     network.parameter_mut(INPUT).fill(1.0);
     network.parameter_mut(READOUT).copy_from_slice(&[0.0, 1.0]);
@@ -98,11 +96,9 @@ const SIZES: [usize; 3] = [19, 5, 3];
 
 fn network(kind: Kind) -> Network {
     let connectome = connectome([9, 4, 6], ConnectionSpec::probability(0.4), 8);
-    let cell = CellSpec { activation: ActivationName::Tanh, rectified: true, bias: true, ..CellSpec::default() };
     let g = if kind == Kind::Series { ActivationName::Tanh } else { ActivationName::Identity };
-    let readout = (SIZES[2], ReadoutSpec { activation: g, ..ReadoutSpec::default() });
-    let init = InitSpec { gain: 2.0, ..InitSpec::default() };
-    Network::new(&connectome, cell, (3, InputSpec::default()), readout, &init, 8).unwrap()
+    let builder = Network::builder(&connectome).input(3).readout(SIZES[2]).output_activation(g);
+    builder.init(InitSpec { gain: 2.0, ..InitSpec::default() }).seed(8).build().unwrap()
 }
 
 /// Random trials of unlike length, for the library and for the dense implementation.

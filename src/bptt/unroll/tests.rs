@@ -6,7 +6,7 @@ use super::Unroll;
 use crate::cell::testing::leaky;
 use crate::cell::{ActivationName, CellSpec, ReadName};
 use crate::connectome::{ConnectionSpec, Connectome, PopulationSpec, Sign};
-use crate::network::{InputSpec, Matrices, ReadoutSpec, Wiring};
+use crate::network::{Matrices, Network, Wiring};
 
 const NEURONS: usize = 7;
 const CHANNELS: usize = 2;
@@ -19,8 +19,8 @@ const WIDTH: f64 = 1e-5;
 fn wiring(cell: CellSpec, readout: ActivationName) -> Wiring {
     let population = [PopulationSpec::new("exc", NEURONS, Sign::Excitatory)];
     let connectome = Connectome::from_rules(&population, &[ConnectionSpec::probability(0.5)], 3).unwrap();
-    let readout = ReadoutSpec { activation: readout, ..ReadoutSpec::default() };
-    Wiring::new(&connectome, cell, (CHANNELS, InputSpec::default()), (OUTPUTS, readout)).unwrap()
+    let builder = Network::builder(&connectome).cell(cell).input(CHANNELS).readout(OUTPUTS);
+    builder.output_activation(readout).wiring().unwrap()
 }
 
 /// Numbers in [-1, 1) that fill their significands, another list for each `seed`.
