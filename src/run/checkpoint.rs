@@ -222,7 +222,7 @@ mod tests {
     use crate::optim::OptimizerSpec;
     use crate::run::{Ending, Run, RunConfig, names};
     use daleian_kernels::Isa;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Optimizers of three moments and of none, which only tests have, stopped in the middle of an epoch and resumed.
     #[test]
@@ -252,10 +252,13 @@ mod tests {
             let mut run = Run::create(config.clone(), &whole, isa).unwrap();
             run.go(&never, &mut |_| ()).unwrap();
             assert_eq!(run.trainer().optimizer().moments.len(), moments);
-            let stop = AtomicBool::new(true);
             let mut run = Run::create(config.clone(), &parts, isa).unwrap();
             // stopped after each step
-            while let Ending::Interrupted(_) = run.go(&stop, &mut |_| ()).unwrap() {
+            let step = |run: &mut Run| {
+                let stop = AtomicBool::new(false);
+                run.go(&stop, &mut |_| stop.store(true, Ordering::Relaxed)).unwrap()
+            };
+            while let Ending::Interrupted(_) = step(&mut run) {
                 run = Run::resume(config.clone(), &parts, isa).unwrap();
             }
             assert_eq!(run.trainer().optimizer().updates, 6);

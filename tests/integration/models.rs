@@ -369,24 +369,10 @@ fn numbers_that_are_none_are_refused() {
     ] {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let element = format!("element {at}");
-            damaged(|parts| parts.set(name, at, value.to_le_bytes()), &[name, &element, "not a finite number"]);
+            let set = |parts: &mut Parts| parts.set(name, at, value.to_le_bytes());
+            damaged_of(Blocks::Dense, set, &[name, &element, "not a finite number"]);
         }
     }
-}
-
-#[test]
-fn weights_outside_their_block_are_refused() {
-    // neuron 0 is of the first population, and so has input 0 and output 0 alone
-    damaged(
-        |parts| parts.set("input.weight", 1, 0.5f32.to_le_bytes()),
-        &["input.weight", "[0, 1] is 0.5", "outside its block"],
-    );
-    damaged(
-        |parts| parts.set("readout.weight", 10, (-2.0f32).to_le_bytes()),
-        &["readout.weight", "[1, 0] is -2", "outside its block"],
-    );
-    // two channels for three populations
-    damaged(|parts| parts.reshape("input.weight", &[10, 2]), &["input", "one channel per type: 3 not 2"]);
 }
 
 #[test]
