@@ -26,7 +26,7 @@ const RESERVE: (u64, u64) = (16 << 20, 8);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// Which synapses exist: a column an entry, and row pointers; with those of input and readout. And two bits for the
-    /// sign of each recurrent one, where signs are held.
+    /// sign of each recurrent one, where signs are held; a byte per value where a parameter is trained in part.
     pub synapses: u64,
     /// Weights and biases; where they started from an edge list, the recurrent ones once more as they were.
     pub parameters: u64,
@@ -97,6 +97,7 @@ impl MemoryEstimate {
         let trainable = trained(parameters, wiring);
         let bytes = |names: &[ParameterId]| 4 * names.iter().map(|&name| wiring.size(name) as u64).sum::<u64>();
         let pattern = |pattern: &Pattern| 8 * (pattern.rows() as u64 + 1) + 4 * pattern.nnz() as u64;
+        let masks: u64 = parameters.iter().map(|parameter| parameter.mask_bytes()).sum();
         let (train, test) = (data.train(), data.test());
         let step = BpttMemory::with_storage(wiring, train.form().targets, settings.batch, &trainable, &storage);
         let test_batch = settings.batch.min(test.samples());
@@ -104,6 +105,7 @@ impl MemoryEstimate {
             synapses: pattern(wiring.recurrent())
                 + pattern(wiring.input())
                 + pattern(wiring.readout())
+                + masks
                 + Guard::bytes(held_by(parameters), wiring),
             parameters: bytes(&wiring.parameter_ids().collect::<Vec<_>>()) + others,
             gradients: bytes(&trainable).saturating_add(step.gradients),

@@ -32,6 +32,13 @@ pub struct ParameterSetting {
     pub constraint: Constraint,
 }
 
+impl ParameterSetting {
+    /// Bytes that say which values are trained.
+    pub(super) fn mask_bytes(&self) -> u64 {
+        if let Trained::Entries(mask) = &self.trained { mask.len() as u64 } else { 0 }
+    }
+}
+
 impl Default for ParameterSetting {
     /// Trained without a constraint, with the learning rate of the optimizer.
     fn default() -> Self {
