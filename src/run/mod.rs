@@ -22,6 +22,7 @@ mod neurons;
 mod parameter_spec;
 mod paths;
 mod phase;
+mod phases;
 pub mod presets;
 mod report;
 mod running;

@@ -102,7 +102,8 @@ fn a_run_on_own_data_and_wiring() {
         .output()
         .unwrap();
     assert!(moved.status.success(), "{moved:?}");
-    assert!(place.read("elsewhere/there/model.safetensors") == model);
+    // but for the way from there to the data
+    assert!(take_apart(&place.read("elsewhere/there/model.safetensors")).1 == take_apart(&model).1);
 }
 
 #[test]

@@ -206,6 +206,23 @@ fn phases_do_what_the_commands_do() {
     assert_all_same(&two, &whole, "resumed after its end");
 }
 
+/// Where nothing changes from phase to phase, they are one.
+#[test]
+fn training_goes_on_from_phase_to_phase() {
+    let mut parts = five("");
+    parts.schedule = Default::default();
+    let PhaseSpec::Train(phase) = parts.phase[0].clone() else { panic!("it trains") };
+    let whole = RunConfig { epochs: 4, phase: Vec::new(), ..parts.clone() };
+    parts.phase = vec![PhaseSpec::Train(phase.clone()), PhaseSpec::Train(phase)];
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = [(parts, "parts"), (whole, "whole")].map(|(config, name)| {
+        let folder = folder.path().join(name);
+        go(&mut Run::create(config, &folder, isa()).unwrap());
+        Network::load(folder.join(names::MODEL)).unwrap()
+    });
+    assert_eq!(one.parameters(), two.parameters());
+}
+
 /// A run may begin with a pruning, of a model that it starts from.
 #[test]
 fn a_pruning_may_come_first() {

@@ -9,7 +9,8 @@ use crate::network::Network;
 use crate::optim::OptimizerState;
 use crate::prune;
 use crate::run::Start;
-use crate::run::phase::{MomentsAfter, PrunePhase, in_phase};
+use crate::run::phase::{MomentsAfter, PrunePhase};
+use crate::run::phases::in_phase;
 use crate::run::report::PhaseReport;
 
 impl Run {
