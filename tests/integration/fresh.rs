@@ -78,7 +78,7 @@ fn a_resumed_run_draws_the_trials_of_its_epoch() {
             constraint = "dale"
             loss = "mse"
             cell = {{ activation = "tanh", rectified = true }}
-            readout = {{ activation = "tanh" }}
+            output = {{ activation = "tanh" }}
             optimizer = {{ kind = "adam", learning-rate = 0.01 }}
             population = [{{ name = "exc", size = 8, sign = 1 }}, {{ name = "inh", size = 3, sign = -1 }}]
             connection = [{{ rule = "probability", probability = 0.5 }}]

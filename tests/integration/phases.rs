@@ -27,7 +27,7 @@ fn five(extra: &str) -> RunConfig {
         loss = "mse"
         task = {{ kind = "flip-flop", steps = 5, probability = 0.3, train-samples = 50, test-samples = 12 }}
         cell = {{ activation = "tanh", rectified = true }}
-        readout = {{ activation = "tanh" }}
+        output = {{ activation = "tanh" }}
         optimizer = {{ kind = "adam", learning-rate = 0.01 }}
         schedule = {{ kind = "step", every = 1, factor = 0.5 }}
         population = [{{ name = "exc", size = 8, sign = 1 }}, {{ name = "inh", size = 3, sign = -1 }}]
