@@ -251,7 +251,7 @@ fn every_part_of_a_configuration_does_something() {
     let place = train(&config(&[penalty]), series());
     for line in place.text("run/metrics.csv").lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
-        assert!(cells[2].parse::<f64>().unwrap() > cells[3].parse::<f64>().unwrap(), "{line}");
+        assert!(cells[3].parse::<f64>().unwrap() > cells[4].parse::<f64>().unwrap(), "{line}");
     }
     assert!(numbers_of(&place) != plain_numbers);
 
