@@ -12,7 +12,7 @@ use crate::simd::{Vector, WIDTH};
 /// What one call of [`CellKernels::adjoint`](crate::CellKernels::adjoint) computes. `lanes` is 16, 32, 48 or 64.
 ///
 /// For j in `rows` and every lane, the derivative by the rate, `λ[j] = Σ_i W[i,j] δ'[i] + by_rates[j] + κ r[j]`, goes back
-/// through the rule to the derivative by the state, and that to δ[j], the derivative by z. `Σ_o V[o,j] dy[o]` is added
+/// through the rule to the derivative by the state, and that to `δ[j]`, the derivative by z. `Σ_o V[o,j] dy[o]` is added
 /// to the derivative by the rate or to that by the state, whichever the readout reads. For [`Elman`](crate::Elman):
 /// `δ = phi'(a) ∘ (Vᵀ dy + rho'(a) ∘ λ)`.
 #[derive(Clone, Copy)]

@@ -1,11 +1,11 @@
 //! The equations of one neuron's step: one file per cell.
 //!
 //! For every cell `z_t = W r_{t-1} + U x_t + b`. What a neuron makes of z, which state it carries, what the backward pass
-//! needs, and what the readout reads is said by its [`Cell`]; stepping by hand, training, evaluation and checkpointing in
+//! needs, and what the readout reads is said by its `Cell`; stepping by hand, training, evaluation and checkpointing in
 //! time ask it and know no equation. The arithmetic is a [`Rule`](daleian_kernels::Rule), from which the kernels for every
 //! instruction set, for `f32` and `f64`, and for one lane are compiled.
 //!
-//! A new cell is a file in this folder and a line in [`list`].
+//! A new cell is a file in this folder and a line in `list.rs`.
 
 mod elman;
 pub(crate) mod list;

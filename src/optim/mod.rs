@@ -64,7 +64,7 @@ const CHUNK: usize = 1 << 15;
 const LEAST: usize = 4;
 
 /// The norm of all gradients taken as one vector: squares are added in fixed blocks, and the sums of blocks by a
-/// [tree], so that the bits do not depend on who adds which.
+/// fixed binary tree, so that the bits do not depend on who adds which.
 pub fn norm(isa: Isa, gradients: &Parameters) -> f64 {
     let sum = |id| -> f64 {
         let pieces = gradients[id].par_chunks(CHUNK).with_min_len(LEAST);

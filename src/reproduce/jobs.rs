@@ -53,7 +53,7 @@ impl PrunedStart {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// All epochs are done.
-    Finished(Finished),
+    Finished(Box<Finished>),
     /// Something was not finite.
     Diverged {
         /// What was, and where.
@@ -153,7 +153,7 @@ impl Job {
 
     /// What the run came to, if it is finished.
     fn finished(&self) -> Result<Option<Outcome>> {
-        Ok(finished(&self.begun()?, &self.folder)?.map(Outcome::Finished))
+        Ok(finished(&self.begun()?, &self.folder)?.map(|finished| Outcome::Finished(Box::new(finished))))
     }
 
     fn run(&self, isa: Isa, stop: &AtomicBool, tell: &mut dyn FnMut(f64)) -> Result<Option<Outcome>> {

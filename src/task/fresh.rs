@@ -139,7 +139,7 @@ mod tests {
             TASK.training(1, 1).unwrap().fingerprint()
         );
         for spec in TaskSpec::generated() {
-            let fresh = format!("{}", toml::to_string(&spec).unwrap().replace("\"fixed\"", "\"fresh\""));
+            let fresh = toml::to_string(&spec).unwrap().replace("\"fixed\"", "\"fresh\"");
             let spec: TaskSpec = toml::from_str(&fresh).unwrap();
             assert_eq!(spec.drawn(), Drawn::Fresh, "{fresh}");
         }

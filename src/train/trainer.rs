@@ -247,6 +247,7 @@ impl Trainer {
     ///
     /// # Errors
     /// If the source cannot give them.
+    #[cfg(feature = "cli")]
     pub(crate) fn load(&mut self, bptt: &mut Bptt, samples: &[u32]) -> Result<()> {
         bptt.set_samples(samples.len());
         self.data.train_mut().fill(self.position.epoch, samples, bptt.groups_mut())

@@ -126,7 +126,7 @@ impl Task for Images {
 
     fn generate(&self, seed: u64) -> Result<Data> {
         if let Some(folder) = &self.data {
-            return self.from_files(folder);
+            return self.read_splits(folder);
         }
         super::check_sizes(&[("task.test-samples", self.test_samples.unwrap_or(1))])?;
         Data::new(self.training(seed, seed)?, self.test(seed)?)
@@ -140,7 +140,7 @@ impl Images {
     }
 
     /// Both splits, which must have images of one size.
-    fn from_files(&self, folder: &Path) -> Result<Data> {
+    fn read_splits(&self, folder: &Path) -> Result<Data> {
         let splits =
             [("train", "task.train-samples", self.train_samples), ("t10k", "task.test-samples", self.test_samples)];
         for (_, key, samples) in splits {

@@ -66,7 +66,7 @@ fn steps_forward_and_back_agree_with_loops() {
             let out = Adjoints { states: &mut states, delta: &mut delta, carried: &mut [] };
             elman.double().adjoint(isa, &call, out);
             for row in rows {
-                for lane in 0..lanes {
+                for (lane, decay) in decay.iter().enumerate() {
                     let at = row * lanes + lane;
                     let what = format!("{activation}, row {row}, lane {lane} of {lanes}");
                     let want = phi(activation, w.product(row, lane, lanes) + u.product(row, lane, lanes) + bias[row]);
@@ -74,7 +74,7 @@ fn steps_forward_and_back_agree_with_loops() {
                     let rate = if rectified { a[at].max(0.0) } else { a[at] };
                     assert_eq!((r[at], states[at]), (rate, rate), "{what}");
                     let kept = f64::from(u8::from(!rectified || a[at] > 0.0));
-                    let by_rate = w.product(row, lane, lanes) + decay[lane] * rate + by_rates[at];
+                    let by_rate = w.product(row, lane, lanes) + decay * rate + by_rates[at];
                     let readout = v.product(row, lane, lanes);
                     let by_state = match reads {
                         Reads::State => kept * by_rate + readout,
