@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::Table;
+use super::{EdgeFormat, Table};
 use crate::connectome::{EdgeFile, EdgeTable, Lines};
 use crate::error::{Error, Result};
+
+pub(super) const FORMAT: EdgeFormat = EdgeFormat { endings: &[".csv", ".csv.gz"], read };
 
 /// Reads the edges of a file in its order; the weights only if they are wanted, or nothing is read of them. Other
 /// columns are ignored. An id is any text, compared exactly but for spaces around it.
@@ -14,7 +16,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// If the file cannot be read, has no edge, or an end or a weight is wrong; the error names the row and column.
-pub(super) fn read(path: &Path, weights_wanted: bool) -> Result<EdgeTable> {
+fn read(path: &Path, weights_wanted: bool) -> Result<EdgeTable> {
     let mut table = Table::open(path, "pre,post[,weight]")?;
     let (pre, post) = (table.column("pre")?, table.column("post")?);
     let mut weight = None;

@@ -1,6 +1,6 @@
-//! A connectome from CSV files: edges and, at will, neurons.
+//! A connectome from files: edges in any format of the list and, at will, neurons in CSV.
 
-use super::{csv_edges, csv_neurons};
+use super::csv_neurons;
 use crate::connectome::{Connectome, EdgeListSpec, Policy, WeightMeaning};
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ impl Connectome {
             return Err(Error::setting("connectome.scale", problem));
         }
         let neurons = spec.neurons.as_deref().map(csv_neurons::read).transpose()?;
-        let edges = csv_edges::read(&spec.edges, spec.weights != WeightMeaning::Unused)?;
+        let edges = (super::edges(&spec.edges).read)(&spec.edges, spec.weights != WeightMeaning::Unused)?;
         Self::assemble(neurons, edges.among(spec.neurons.clone()), &Policy::from(spec))
     }
 }

@@ -9,7 +9,7 @@ use crate::bptt::workspace::{Workspace, part, part_mut};
 
 impl LaneGroup {
     /// Adds up the loss of the outputs and, in training, turns them into derivatives by the readout's sum.
-    pub(super) fn loss(&mut self, context: &Context, workspace: &mut Workspace) {
+    pub(in crate::bptt) fn loss(&mut self, context: &Context, workspace: &mut Workspace) {
         let Self { lanes: Lanes { used, stored, .. }, .. } = *self;
         self.derived_from = context.steps;
         if used == 0 {
@@ -66,7 +66,7 @@ impl LaneGroup {
     }
 
     /// Turns the outputs into derivatives by V a + c, from those of a batch by y, `[samples, steps, outputs]`.
-    pub(super) fn derive(&mut self, context: &Context, by_outputs: &[f32]) {
+    pub(in crate::bptt) fn derive(&mut self, context: &Context, by_outputs: &[f32]) {
         let Lanes { first, used, stored } = self.lanes;
         self.derived_from = 0;
         let wiring = context.network.wiring();
@@ -79,7 +79,7 @@ impl LaneGroup {
     }
 
     /// The loss does not depend on the outputs.
-    pub(super) fn derive_nothing(&mut self, steps: usize) {
+    pub(in crate::bptt) fn derive_nothing(&mut self, steps: usize) {
         self.derived_from = steps;
     }
 }
