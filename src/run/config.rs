@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ParameterSpec;
+use super::blocks_key::blocks;
 use super::changes::{Change, changed};
 use super::phase::PhaseSpec;
 use crate::bptt::LossName;
@@ -66,10 +67,10 @@ pub struct RunConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameter: Vec<ParameterSpec>,
     /// Which channels reach which neurons; left out: each reaches all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "blocks", skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<InputBlock>,
     /// Which outputs read which neurons; left out: each reads all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "blocks", skip_serializing_if = "Vec::is_empty")]
     pub readout: Vec<ReadoutBlock>,
     /// Neurons and synapses from files; excludes `population` and `connection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! A run: its configuration, its folder, checkpoint and resume, presets.
 
+mod blocks_key;
 mod changes;
 mod checkpoint;
 mod config;
