@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LossName {
     /// Mean squared error over all samples, steps and outputs (where there is a mask: its weighted mean).
     Mse,

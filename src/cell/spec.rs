@@ -10,6 +10,7 @@ use super::CellKind;
 /// phi, the activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ActivationName {
     /// tanh(z).
     Tanh,
@@ -39,6 +40,7 @@ impl From<ActivationName> for Activation {
 /// What the readout reads of a neuron.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ReadName {
     /// The state: a of `elman`.
     State,

@@ -63,6 +63,7 @@ impl From<f64> for ColumnValue {
 /// How synapses between two populations are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum RuleName {
     /// Every pair.
     All,
@@ -184,6 +185,7 @@ impl From<&EdgeListSpec> for Policy {
 /// What the weights of edges mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightMeaning {
     /// They have their sign.
     #[default]
@@ -197,6 +199,7 @@ pub enum WeightMeaning {
 /// What to do with an edge that stands in the list twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Duplicates {
     /// Refuse the file and name the rows.
     #[default]
@@ -208,6 +211,7 @@ pub enum Duplicates {
 /// What to do with a weight against the sign of its presynaptic neuron.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Contradictions {
     /// Refuse the file, count them and name the first.
     #[default]

@@ -30,6 +30,7 @@ use crate::network::{Network, RECURRENT, Wiring};
 /// How the recurrent weights take the step of the optimizer. Columns without a sign take it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Constraint {
     /// Dale's backprop: each stored weight is clamped to the sign of its presynaptic neuron.
     Dale,

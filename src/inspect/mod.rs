@@ -21,6 +21,7 @@ use crate::train::{MemoryEstimate, check_shapes};
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Kind {
     /// `model.safetensors`.
     Model,

@@ -9,6 +9,7 @@ use crate::ranges::{above_zero, check};
 /// Which pairs of a block are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum BlockRule {
     /// All.
     #[default]

@@ -22,6 +22,7 @@ use crate::sparse::{Partition, Pattern, keep_awake};
 ///
 /// Bytes are counted a synapse, beyond those of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OneLane {
     /// As the network has it: no more memory, and a step moves 8 bytes a synapse.
     Plain,

@@ -48,6 +48,7 @@ impl Default for InitSpec {
 /// Where the recurrent weights at the start come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum InitWeights {
     /// Drawn uniformly.
     #[default]
@@ -59,6 +60,7 @@ pub enum InitWeights {
 /// What the spread of uniform weights is divided by the root of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Fan {
     /// The number of neurons n (the paper's networks; torch's default for a dense layer).
     #[default]

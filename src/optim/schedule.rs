@@ -10,6 +10,7 @@ use crate::ranges::{above_zero, at_least_one, check};
 /// How the learning rate changes from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum ScheduleSpec {
     /// It does not. (With braces, because only then serde refuses unknown keys beside the tag.)
     Constant {},

@@ -33,6 +33,7 @@ use probabilities::Chance;
 /// How the entries that stay are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PruneMethod {
     /// Each with a probability that grows with |w|.
     TopProb,
@@ -60,6 +61,7 @@ impl PruneMethod {
 /// How much should stay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PruneTarget {
     /// The density of W: synapses over n², from 0 to 1.
     Whole(f64),

@@ -16,6 +16,7 @@ use crate::ranges::check;
 /// One phase of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PhaseSpec {
     /// Some epochs of training.
     Train(TrainPhase),
@@ -92,6 +93,7 @@ pub enum Rest {
 /// What the optimizer has after pruning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentsAfter {
     /// Moments of 0, as at the start of a run.
     #[default]

@@ -9,6 +9,7 @@ use crate::ranges::above_zero;
 
 /// Which values of a parameter are trained.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Trained {
     /// All.
     All,

@@ -45,6 +45,7 @@ fn phi(name: ActivationName, z: f64) -> f64 {
         ActivationName::Sigmoid => 1.0 / (1.0 + (-z).exp()),
         ActivationName::Softplus => z.exp().ln_1p(),
         ActivationName::Identity => z,
+        _ => panic!("{name:?} has no reference here"),
     }
 }
 

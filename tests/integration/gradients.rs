@@ -106,11 +106,13 @@ fn problem(case: &Case, seed: u64) -> (Dataset, Problem) {
     let targets = match case.loss {
         LossName::Mse => Targets::Series { values: flat(&values), outputs: 3, mask: case.masked.then(|| flat(&mask)) },
         LossName::CrossEntropy => Targets::Classes { labels: labels.clone(), classes: 3 },
+        _ => panic!("{:?} has no reference here", case.loss),
     };
     let dataset = Dataset::new(flat(&inputs), [case.samples, case.steps, 3], targets).unwrap();
     let answers = match case.loss {
         LossName::Mse => Answers::Series { values, mask },
         LossName::CrossEntropy => Answers::Classes(labels.iter().map(|&label| label as usize).collect()),
+        _ => panic!("{:?} has no reference here", case.loss),
     };
     let (l2_weights, l2_rates) = if case.penalties { (0.01, 0.1) } else { (0.0, 0.0) };
     let lengths = vec![case.steps; case.samples];

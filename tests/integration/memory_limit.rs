@@ -63,6 +63,7 @@ impl Case {
             LossName::CrossEntropy => {
                 Targets::Classes { labels: (0..self.samples).map(|_| rng.next_u32() % 3).collect(), classes: 3 }
             }
+            loss => panic!("{loss:?} has no samples here"),
         };
         Dataset::new(inputs, [self.samples, self.steps, 3], targets).unwrap()
     }
