@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use memmap2::MmapMut;
 
 use crate::element::Element;
+use crate::tuning::MAPPED_FROM;
 
 #[repr(C, align(64))]
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
@@ -25,11 +26,6 @@ enum Memory {
     Allocated(Vec<Line>),
     Mapped(MmapMut),
 }
-
-/// Bytes from which a buffer is mapped on its own. The system hands out zeros, so that nothing is touched before its use, and
-/// takes the memory back at once when it is let go; an allocator fills what it aligns with zeros, and may keep what it was
-/// given back.
-const MAPPED: usize = 1 << 20;
 
 impl Aligned {
     /// `len` zeros. Of a large buffer, memory is not touched until it is used.
@@ -51,7 +47,7 @@ impl<E: Element> Aligned<E> {
         let lines = len.div_ceil(size_of::<Line>() / size_of::<E>());
         let bytes = lines.saturating_mul(size_of::<Line>());
         // where no memory can be mapped, it may still be allocated
-        let mapped = if bytes >= MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
+        let mapped = if bytes >= MAPPED_FROM { MmapMut::map_anon(bytes).ok() } else { None };
         let allocated = || Memory::Allocated(bytemuck::allocation::zeroed_vec(lines));
         Self { memory: mapped.map_or_else(allocated, Memory::Mapped), len, element: PhantomData }
     }
@@ -132,12 +128,12 @@ mod tests {
     #[test]
     fn starts_on_a_line_and_keeps_its_length() {
         // the last is mapped
-        for len in [0, 1, 15, 16, 17, 1000, MAPPED / 4 + 1] {
+        for len in [0, 1, 15, 16, 17, 1000, MAPPED_FROM / 4 + 1] {
             let mut buffer = Aligned::zeros(len);
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
             assert!(buffer.iter().all(|&x| x == 0.0));
-            assert_eq!(matches!(buffer.memory, Memory::Mapped(_)), cfg!(any(unix, windows)) && 4 * len >= MAPPED);
+            assert_eq!(matches!(buffer.memory, Memory::Mapped(_)), cfg!(any(unix, windows)) && 4 * len >= MAPPED_FROM);
             buffer.fill(2.0);
             let copy = buffer.clone();
             buffer.fill(3.0);

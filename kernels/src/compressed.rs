@@ -5,13 +5,10 @@
 use std::ops::Range;
 
 use crate::pattern::Pattern;
+use crate::tuning::ENTRIES_PER_BLOCK;
 
 /// Columns of a block: as many as two bytes can tell apart.
 pub(crate) const BLOCK: usize = 1 << 16;
-
-/// Entries that a row must have in a block of columns, on average, for two bytes an entry to be worth a pointer and a
-/// last, partly filled vector for each block.
-const WORTH: usize = 24;
 
 /// The column indices of a [`Pattern`], two bytes each: offsets within blocks of 65,536 columns. The entries keep their
 /// order.
@@ -35,7 +32,7 @@ impl Compressed {
     pub fn new(pattern: &Pattern) -> Option<Self> {
         let (rows, cols) = (pattern.rows(), pattern.cols());
         let blocks = cols.div_ceil(BLOCK);
-        if blocks == 0 || (blocks > 1 && pattern.nnz() / blocks < WORTH * rows) {
+        if blocks == 0 || (blocks > 1 && pattern.nnz() / blocks < ENTRIES_PER_BLOCK * rows) {
             return None;
         }
         Some(Self::of(pattern, blocks))

@@ -4,6 +4,7 @@ use crate::blocks::load;
 use crate::columns::Columns;
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd, WIDTH};
+use crate::tuning::{COLUMN_BYTES_AHEAD, COLUMNS_AHEAD};
 
 /// What an active neuron sends in a time step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,16 +24,7 @@ pub struct EventProduct<'a> {
     pub events: &'a [Event],
 }
 
-/// Elements that should lie between the sums of one thread and those of the next. A column writes to rising rows, and what
-/// a processor fetches ahead of them, beyond the last, would be taken from the thread that writes there: once a column.
-pub const SUMS_APART: usize = 256;
-
-/// Columns that are asked of memory ahead of the one under way: where the next begins cannot be guessed.
-const COLUMNS_AHEAD: usize = 4;
-
-/// Bytes of each that are asked for; of a longer column the processor finds the rest itself.
-const BYTES_AHEAD: usize = 16 * LINE;
-
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
 struct ListEvents<'a>(&'a [f32], &'a mut [Event]);
@@ -80,7 +72,7 @@ pub(crate) unsafe fn add_events<S: Simd>(s: S, product: &EventProduct, z: &mut [
             let packed = columns.stretch(later.from as usize);
             // to the end of the last line that it reaches into, wherever in a line it begins
             let begins = packed.as_ptr() as usize % LINE;
-            for line in (0..(begins + packed.len()).min(BYTES_AHEAD)).step_by(LINE) {
+            for line in (0..(begins + packed.len()).min(COLUMN_BYTES_AHEAD)).step_by(LINE) {
                 s.prefetch(packed.as_ptr().wrapping_add(line).cast());
             }
         }

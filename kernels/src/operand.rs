@@ -5,12 +5,10 @@ use std::ops::Range;
 use crate::element::Element;
 use crate::pattern::Pattern;
 use crate::simd::{Vector, WIDTH};
+use crate::tuning::ROWS_AHEAD;
 
 /// Lanes in the widest tile: four vectors, so that the sums of a row stay in registers.
 pub const MAX_LANES: usize = 4 * WIDTH;
-
-/// How many entries before their use values and indices are asked for, where they come from memory.
-pub(crate) const AHEAD: usize = 256;
 
 /// A sparse matrix and the dense one that it multiplies.
 #[derive(Clone, Copy)]
@@ -266,8 +264,8 @@ unsafe fn accumulate_by<S: Vector, const G: usize, const R: usize, const U: usiz
     unsafe {
         if operand.pattern.streams() {
             while entry + WIDTH <= entries.end {
-                s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + AHEAD).cast());
-                s.prefetch(operand.values.as_ptr().wrapping_add(entry + AHEAD).cast());
+                s.prefetch(operand.pattern.indices().as_ptr().wrapping_add(entry + ROWS_AHEAD).cast());
+                s.prefetch(operand.values.as_ptr().wrapping_add(entry + ROWS_AHEAD).cast());
                 for _ in 0..WIDTH / U {
                     for (u, sums) in sums.iter_mut().enumerate() {
                         *sums = add_entry(s, *sums, operand, entry + u, entries.len());

@@ -1,5 +1,6 @@
 //! The immutable sparsity structure, checked once and then trusted.
 
+use crate::tuning::ROWS_STREAM_FROM;
 use std::ops::Range;
 
 /// Where a sparse matrix has entries: row pointers and column indices of compressed sparse rows.
@@ -73,9 +74,6 @@ pub enum PatternError {
         col: u32,
     },
 }
-
-/// Entries (8 bytes each, with its value) that no second-level cache holds.
-const STREAM: usize = 1 << 19;
 
 const SIZE_LIMIT: usize = i32::MAX as usize;
 
@@ -217,7 +215,7 @@ impl Pattern {
     /// them ahead of time.
     #[inline]
     pub(crate) fn streams(&self) -> bool {
-        self.nnz() >= STREAM
+        self.nnz() >= ROWS_STREAM_FROM
     }
 
     /// Gives the arrays back: `(indptr, indices)`.

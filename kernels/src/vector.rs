@@ -16,6 +16,7 @@ use crate::pattern::Pattern;
 use crate::rule::{Given, MOST_CONSTANTS, Rule};
 use crate::simd::{Kernel, Simd, WIDTH};
 use crate::tiled::SlicedProduct;
+use crate::tuning::{ONE_BY_ONE, ONE_LANE_AHEAD};
 
 /// Where a matrix has entries, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -91,13 +92,6 @@ pub struct NewVectors<'a> {
     /// The rates, `[rows.len()]`, where they are wanted.
     pub rates: Option<&'a mut [f32]>,
 }
-
-/// Entries of a row of a [`Pattern`] below which they are added one by one: filling a vector would cost more. Such are
-/// the rows of U.
-const SHORT: usize = 8;
-
-/// Entries that are asked of memory ahead of those under way, in the rows that follow too.
-const AHEAD: usize = 512;
 
 impl RowProduct<'_> {
     /// The door: panics unless the shapes agree.
@@ -215,7 +209,7 @@ impl<R: Rule<f32>> Forward<'_, '_, R> {
     }
 }
 
-/// A matrix of a few columns, fewer than [`SHORT`], that has every entry, as U often is: then lane k takes the entries of
+/// A matrix of a few columns, fewer than [`ONE_BY_ONE`], that has every entry, as U often is: then lane k takes the entries of
 /// row k, and all rows are summed at once. To the same bits as one by one.
 #[derive(Clone, Copy)]
 struct FewColumns {
@@ -228,7 +222,7 @@ impl FewColumns {
     fn of(product: &RowProduct) -> Option<Self> {
         let Rows::Pattern(pattern) = product.rows else { return None };
         let cols = pattern.cols();
-        let few = cols < SHORT && pattern.is_full();
+        let few = cols < ONE_BY_ONE && pattern.is_full();
         few.then(|| Self { cols, starts: array::from_fn(|k| (k * cols) as u32) })
     }
 }
@@ -270,7 +264,7 @@ unsafe fn sixteen_rows<S: Simd>(s: S, product: &RowProduct, rows: Range<usize>) 
             Rows::Pattern(pattern) => {
                 let entries = pattern.entries(row);
                 let (values, indices) = (&product.values[entries.clone()], &pattern.indices()[entries]);
-                if indices.len() < SHORT {
+                if indices.len() < ONE_BY_ONE {
                     for (&w, &col) in values.iter().zip(indices) {
                         short[k] += w * product.states[col as usize];
                     }
@@ -340,16 +334,16 @@ unsafe fn segment<S: Simd, I: Index>(
         while at + 4 * WIDTH <= len {
             for (k, part) in parts.iter_mut().enumerate() {
                 let at = at + k * WIDTH;
-                s.prefetch(values.wrapping_add(at + AHEAD));
-                s.prefetch(indices.wrapping_add(at + AHEAD).cast());
+                s.prefetch(values.wrapping_add(at + ONE_LANE_AHEAD));
+                s.prefetch(indices.wrapping_add(at + ONE_LANE_AHEAD).cast());
                 *part = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), *part);
             }
             at += 4 * WIDTH;
         }
         let mut k = 0;
         while at + WIDTH <= len {
-            s.prefetch(values.wrapping_add(at + AHEAD));
-            s.prefetch(indices.wrapping_add(at + AHEAD).cast());
+            s.prefetch(values.wrapping_add(at + ONE_LANE_AHEAD));
+            s.prefetch(indices.wrapping_add(at + ONE_LANE_AHEAD).cast());
             parts[k] = s.mul_add(s.load(values.add(at)), I::gather(s, states, indices.add(at), WIDTH), parts[k]);
             at += WIDTH;
             k += 1;

@@ -7,11 +7,6 @@ use super::Outer;
 use crate::operand::MAX_LANES;
 use crate::simd::{Kernel, Lanes, Simd, WIDTH};
 
-/// Rows from which on turning the states over pays, where there are registers for several.
-pub(crate) const LEAST_ROWS: usize = 32;
-/// Columns from which on it does.
-pub(crate) const LEAST_COLUMNS: usize = 24;
-
 /// Rows with the same columns.
 pub(crate) struct Block<'a, C, R> {
     /// The row that each one is, for the first `count`.

@@ -7,16 +7,17 @@ mod short;
 
 use std::ops::Range;
 
-pub(crate) use block::{Block, LEAST_COLUMNS, LEAST_ROWS, add_block};
+pub(crate) use block::{Block, add_block};
 pub(crate) use eights::{Segment, add_segments};
 pub(crate) use row::{Deltas, add_row};
-use short::{MOST_COLUMNS, add_short};
+use short::add_short;
 
 use crate::element::Element;
 use crate::isa::Isa;
-use crate::operand::{AHEAD, check_lanes};
+use crate::operand::check_lanes;
 use crate::pattern::Pattern;
 use crate::simd::{Kernel, Simd, WIDTH};
+use crate::tuning::{PASS_BYTES, PASS_VECTORS, ROWS_AHEAD, SHORT_COLUMNS, TURNED_COLUMNS, TURNED_ROWS};
 
 /// What one time step adds to the gradient.
 #[derive(Clone, Copy)]
@@ -27,25 +28,19 @@ pub struct Outer<'a, E = f32> {
     pub states: &'a [E],
 }
 
-/// Vectors of δ that one pass over the entries keeps in registers, beside sixteen sums.
-const VECTORS: usize = 4;
-
-/// Bytes of states that one pass may read at random: with more they leave the second-level cache.
-const NEAR: usize = 768 << 10;
-
 /// Time steps that one pass over the entries adds for a matrix of `cols` columns and a tile of `lanes`: narrow tiles
 /// take several, so that the index and the folding of a sum are shared by as many products as in a wide one, but no
 /// more than whose states stay near; with 16 lanes at least two, for a single product costs less than its index. One, two
 /// or four, so that passes of narrow tiles end where those of wide ones do.
 pub fn steps_per_pass(cols: usize, lanes: usize) -> usize {
     let least = (2 * WIDTH / lanes).max(1);
-    let steps = near(cols, lanes).clamp(least, (VECTORS * WIDTH / lanes).max(1));
+    let steps = near(cols, lanes).clamp(least, (PASS_VECTORS * WIDTH / lanes).max(1));
     1 << steps.ilog2()
 }
 
 /// Time steps whose states of `cols` columns stay near.
 pub(crate) fn near(cols: usize, lanes: usize) -> usize {
-    NEAR / (cols * lanes * size_of::<f32>()).max(1)
+    PASS_BYTES / (cols * lanes * size_of::<f32>()).max(1)
 }
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of the rows given.
@@ -172,7 +167,7 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Rows { rows, pattern, gradient, .. } = *self.rows;
-        let ahead = pattern.streams().then_some(AHEAD);
+        let ahead = pattern.streams().then_some(ROWS_AHEAD);
         let states = self.steps.map(|step| step.states.as_ptr());
         let mut out = gradient;
         if !S::TWINS {
@@ -189,8 +184,8 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
         let mut row = rows.start;
         while row < rows.end {
             let columns = pattern.row(row);
-            let short = (1..=MOST_COLUMNS).contains(&columns.len());
-            let full = columns.len() >= LEAST_COLUMNS;
+            let short = (1..=SHORT_COLUMNS).contains(&columns.len());
+            let full = columns.len() >= TURNED_COLUMNS;
             let count = if short || full { pattern.twins_of(row..rows.end) } else { 1 };
             // SAFETY: `gradient` checked that δ and states have 16 G elements a row and a column of the pattern, and
             // that there is one gradient an entry of the rows; the `count` rows have the same columns.
@@ -198,7 +193,7 @@ impl<const G: usize, const T: usize> Kernel for RowByRow<'_, G, T> {
                 let mut done = 0;
                 if short {
                     done = add_short::<S, G, T>(s, row, count, columns, &self.steps, out);
-                } else if full && count >= LEAST_ROWS {
+                } else if full && count >= TURNED_ROWS {
                     let block = Block { row: move |k| row + k, count, columns };
                     add_block::<S, _, _, G, T>(s, block, self.steps, states, out);
                     done = count;

@@ -5,9 +5,7 @@
 
 use super::Outer;
 use crate::simd::{Simd, WIDTH};
-
-/// Columns up to which a row counts as short: at least two rows fit sixteen sums.
-pub(crate) const MOST_COLUMNS: usize = 8;
+use crate::tuning::SHORT_COLUMNS;
 
 /// `out[k · columns + c] += Σ_t Σ_lane δ_t[row + k, lane] r_t[columns[c], lane]`, the same bits as
 /// [`add_row`](super::add_row) gives, for as many of the first `count` rows as fill whole vectors of sums: how many that
@@ -35,7 +33,7 @@ pub(crate) unsafe fn add_short<S: Simd, const G: usize, const T: usize>(
             5 => add::<S, G, T, 5>(s, row, count, columns, steps, out),
             6 => add::<S, G, T, 6>(s, row, count, columns, steps, out),
             7 => add::<S, G, T, 7>(s, row, count, columns, steps, out),
-            MOST_COLUMNS => add::<S, G, T, MOST_COLUMNS>(s, row, count, columns, steps, out),
+            SHORT_COLUMNS => add::<S, G, T, SHORT_COLUMNS>(s, row, count, columns, steps, out),
             _ => 0,
         }
     }

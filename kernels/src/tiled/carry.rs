@@ -5,11 +5,7 @@ use std::ops::Range;
 use super::Tiled;
 use crate::pattern::Pattern;
 use crate::simd::prefetch;
-
-/// How many segments before their turn the values of a segment, which lie at random, are asked for.
-const SEGMENTS_AHEAD: usize = 64;
-/// How many values of a row before their turn its values are asked for: a cache line, as other rows have theirs in between.
-const VALUES_AHEAD: usize = 16;
+use crate::tuning::{SEGMENTS_AHEAD, VALUES_AHEAD};
 
 /// Asks for the first and the last of `len` values from `start` on, whether they are there or not.
 #[inline(always)]

@@ -3,21 +3,14 @@
 use std::ops::Range;
 use std::slice;
 
-use super::{AHEAD, FAR_AHEAD, Part, Tiled};
+use super::{Part, Tiled};
 use crate::gradient::{
-    Block, LEAST_COLUMNS, LEAST_ROWS, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, near, pass,
-    steps_per_pass,
+    Block, Outer, Pass, Segment, add_block, add_row, add_segments, deltas, near, pass, steps_per_pass,
 };
 use crate::isa::Isa;
 use crate::operand::check_lanes;
 use crate::simd::{Kernel, Simd, WIDTH};
-
-/// How many segments before their use δ are asked for: they lie scattered in the second-level cache or beyond, as segments are
-/// sorted by length.
-const COMING: usize = 3;
-/// How many entries before their use states are asked for where those of a tile leave the second-level cache and sixteen sums
-/// are kept in registers.
-const STATES_AHEAD: usize = 32;
+use crate::tuning::{DELTA_AHEAD, STATES_AHEAD, TILES_AHEAD, TILES_FAR_AHEAD, TURNED_COLUMNS, TURNED_ROWS};
 
 /// `gradient[e] += Σ_t Σ_lane δ_t[i, lane] r_t[j, lane]` for each entry e = (i, j) of `rows`, which must be whole blocks
 /// of `tiled`.
@@ -93,7 +86,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
     unsafe fn part<S: Simd>(&self, s: S, tile: usize, row: usize, part: [Part; 2]) {
         let Blocks { tiled, gradient, ref blocks, .. } = *self.blocks;
         let first = tiled.entries[blocks.start];
-        let entries_ahead = Some(if tiled.streams() { FAR_AHEAD } else { AHEAD });
+        let entries_ahead = Some(if tiled.streams() { TILES_FAR_AHEAD } else { TILES_AHEAD });
         // SAFETY: the runs of a part have as many segments and entries as the part, and columns that are looked at ahead are
         // of the entries that are left of it; a place is a row of the block and a column one of the tile; the output holds
         // the entries of the blocks, counted from the first of them.
@@ -122,7 +115,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
             for run in &tiled.runs[part[0].run as usize..part[1].run as usize] {
                 let len = run.len as usize;
                 let full = len == tiled.cols_of(tile);
-                if full && len >= LEAST_COLUMNS && run.count as usize >= LEAST_ROWS {
+                if full && len >= TURNED_COLUMNS && run.count as usize >= TURNED_ROWS {
                     let count = run.count as usize;
                     let columns = slice::from_raw_parts(columns, len);
                     let block = Block { row: move |k| row + usize::from(*places.add(k)), count, columns };
@@ -131,7 +124,7 @@ impl<const G: usize, const T: usize> PartByPart<'_, G, T> {
                     continue;
                 }
                 for _ in 0..run.count {
-                    let coming = (row + usize::from(*places.add(COMING.min(left - 1)))) * (WIDTH * G);
+                    let coming = (row + usize::from(*places.add(DELTA_AHEAD.min(left - 1)))) * (WIDTH * G);
                     left -= 1;
                     for step in &self.steps {
                         for g in 0..G {

@@ -22,16 +22,10 @@ pub use sliced::{Sliced, SlicedProduct};
 use std::ops::Range;
 
 use crate::pattern::Pattern;
+use crate::tuning::TILES_STREAM_FROM;
 
 /// The most columns of a tile, and rows of a block: as many as two bytes can tell apart.
 pub const MAX_TILE: usize = 1 << 16;
-
-/// How many entries before their use values, columns and gradients are asked for.
-const AHEAD: usize = 192;
-/// As [`AHEAD`], in matrices of [`STREAMS`] entries and more.
-const FAR_AHEAD: usize = 384;
-/// Entries from which values and columns, 25 MB and more, may come from memory each time.
-const STREAMS: usize = 1 << 22;
 
 /// Where a sparse matrix has entries, in the order block, tile, segment, column: 2 bytes an entry and 6 a segment. Of a
 /// [transposed](Self::transposed) matrix in the order tile, block, segment, column, with 2 bytes a segment.
@@ -227,7 +221,7 @@ impl Tiled {
 
     /// Whether there are so many entries that they may come from memory each time.
     fn streams(&self) -> bool {
-        self.nnz() >= STREAMS
+        self.nnz() >= TILES_STREAM_FROM
     }
 
     /// Columns of a tile; the last may have fewer.

@@ -3,10 +3,11 @@
 use std::array;
 use std::ops::Range;
 
-use super::{AHEAD, FAR_AHEAD, Part, Tiled};
+use super::{Part, Tiled};
 use crate::isa::Isa;
 use crate::operand::{add_column, add_states, by_vectors, check_lanes, with_groups};
 use crate::simd::{Kernel, Simd, WIDTH, four_short};
+use crate::tuning::{TILES_AHEAD, TILES_FAR_AHEAD};
 
 /// `out[i, lane] = Σ_j W[i,j] x[j, lane]` for i in `rows`, which must be whole blocks of `tiled`.
 ///
@@ -35,9 +36,9 @@ pub fn tiled_product(
     }
     let out = out.as_mut_ptr();
     with_groups!(lanes, G => if tiled.streams() {
-        isa.run(Product::<G, FAR_AHEAD> { tiled, blocks, values, states, out });
+        isa.run(Product::<G, TILES_FAR_AHEAD> { tiled, blocks, values, states, out });
     } else {
-        isa.run(Product::<G, AHEAD> { tiled, blocks, values, states, out });
+        isa.run(Product::<G, TILES_AHEAD> { tiled, blocks, values, states, out });
     });
 }
 

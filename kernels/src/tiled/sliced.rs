@@ -10,9 +10,7 @@ use super::{Part, Tiled};
 use crate::aligned::Aligned;
 use crate::pattern::Pattern;
 use crate::simd::{Simd, WIDTH};
-
-/// How many vectors before their use values and columns are asked for.
-const AHEAD: usize = 64;
+use crate::tuning::SLICES_AHEAD;
 
 /// A sparse matrix in slices of sixteen rows: 6 bytes an entry and 2 a segment.
 ///
@@ -130,9 +128,9 @@ impl Sliced {
                 while left >= WIDTH {
                     let mut sums = [s.gather_short(z, places, WIDTH), s.splat(0.0)];
                     for _ in 0..len / 2 {
-                        s.prefetch(columns.wrapping_add(WIDTH * AHEAD).cast());
+                        s.prefetch(columns.wrapping_add(WIDTH * SLICES_AHEAD).cast());
                         for (k, sum) in sums.iter_mut().enumerate() {
-                            s.prefetch(values.wrapping_add(WIDTH * (AHEAD + k)));
+                            s.prefetch(values.wrapping_add(WIDTH * (SLICES_AHEAD + k)));
                             let x = s.gather_short(states, columns.add(WIDTH * k), WIDTH);
                             *sum = s.mul_add(s.load(values.add(WIDTH * k)), x, *sum);
                         }
@@ -140,7 +138,7 @@ impl Sliced {
                         values = values.add(2 * WIDTH);
                     }
                     if len % 2 == 1 {
-                        s.prefetch(values.wrapping_add(WIDTH * AHEAD));
+                        s.prefetch(values.wrapping_add(WIDTH * SLICES_AHEAD));
                         sums[0] = s.mul_add(s.load(values), s.gather_short(states, columns, WIDTH), sums[0]);
                         columns = columns.add(WIDTH);
                         values = values.add(WIDTH);
