@@ -47,8 +47,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         activation = "tanh"
         rectified = true
 
-        [output]
-
         [optimizer]
         kind = "adam"
         learning-rate = 0.01

@@ -6,9 +6,9 @@ use crate::cell::ActivationName;
 
 /// The outputs, `y = g(V a + c)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct OutputSpec {
-    /// g: identity or tanh.
+    /// g: identity or tanh; left out: identity.
     pub activation: ActivationName,
 }
 
@@ -71,4 +71,15 @@ pub enum Fan {
 
 fn one() -> f64 {
     1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OutputSpec;
+
+    #[test]
+    fn outputs_without_keys_have_no_activation() {
+        assert_eq!(toml::from_str::<OutputSpec>("").unwrap(), OutputSpec::default());
+        assert!(toml::from_str::<OutputSpec>("activatoin = \"tanh\"").is_err());
+    }
 }
