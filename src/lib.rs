@@ -141,6 +141,7 @@
 #![forbid(unsafe_code)]
 
 mod caches;
+mod defaults;
 pub mod error;
 pub mod exec;
 pub mod files;

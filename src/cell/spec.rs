@@ -69,7 +69,7 @@ pub struct CellSpec {
     /// Whether rho is `max(a, 0)` rather than the identity.
     pub rectified: bool,
     /// Whether the recurrent layer has a bias (without one it is 0 and stays 0).
-    #[serde(default = "yes")]
+    #[serde(default = "crate::defaults::yes")]
     pub bias: bool,
     /// What the readout reads; left out, what is usual for the cell: the state a of `elman`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,10 +94,6 @@ impl fmt::Display for CellSpec {
             Some(ReadName::State) | None => Ok(()),
         }
     }
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn elman() -> CellKind {

@@ -102,7 +102,7 @@ pub struct ConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigma: Option<f64>,
     /// Whether a neuron may connect to itself.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::defaults::yes")]
     pub autapses: bool,
 }
 
@@ -157,7 +157,7 @@ pub struct EdgeListSpec {
     #[serde(default)]
     pub weights: WeightMeaning,
     /// What every weight is multiplied by, above 0.
-    #[serde(default = "one")]
+    #[serde(default = "crate::defaults::one")]
     pub scale: f64,
 }
 
@@ -218,12 +218,4 @@ pub enum Contradictions {
     Error,
     /// Set the weight to 0; the synapse stays.
     Clamp,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn one() -> f64 {
-    1.0
 }

@@ -82,7 +82,7 @@ macro_rules! block {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub probability: Option<f64>,
             /// Whether the weights are trained, or keep their start.
-            #[serde(default = "yes")]
+            #[serde(default = "crate::defaults::yes")]
             pub trained: bool,
             /// Uniform weights at the start; left out: with gain 1.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,10 +246,6 @@ impl<const K: usize> From<[usize; K]> for Numbers {
     fn from(numbers: [usize; K]) -> Self {
         Self::List(numbers.into())
     }
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]

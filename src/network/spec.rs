@@ -27,7 +27,7 @@ pub struct InitSpec {
     #[serde(default)]
     pub weights: InitWeights,
     /// Uniform weights lie within `gain / sqrt(fan)` of 0, on the side of their column's sign.
-    #[serde(default = "one")]
+    #[serde(default = "crate::defaults::one")]
     pub gain: f64,
     /// What `fan` is.
     #[serde(default)]
@@ -67,10 +67,6 @@ pub enum Fan {
     Neurons,
     /// The number of synapses of each postsynaptic neuron.
     InDegree,
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 #[cfg(test)]

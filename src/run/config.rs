@@ -24,7 +24,7 @@ pub struct RunConfig {
     /// A name for tables and figures.
     pub name: String,
     /// The seed of every random stream.
-    #[serde(default = "one")]
+    #[serde(default = "crate::defaults::one")]
     pub seed: u64,
     /// Passes over the training samples. With `[[phase]]` each phase of training has its own, and this is left out (0).
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -182,10 +182,6 @@ impl RunConfig {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are plain data")
     }
-}
-
-fn one() -> u64 {
-    1
 }
 
 fn is_zero(number: &usize) -> bool {

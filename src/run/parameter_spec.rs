@@ -15,10 +15,10 @@ pub struct ParameterSpec {
     /// `readout.bias`.
     pub name: String,
     /// Whether it is trained at all, or keeps its start.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::defaults::yes")]
     pub trained: bool,
     /// Its learning rate is `optimizer.learning-rate` times this.
-    #[serde(default = "one")]
+    #[serde(default = "crate::defaults::one")]
     pub rate_factor: f64,
     /// What holds its values. Of the recurrent weights that is said by the key `constraint` of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,12 +64,4 @@ pub(super) fn settings(constraint: Constraint, specs: &[ParameterSpec]) -> Resul
         return Err(Error::setting("parameter", "every parameter is frozen; nothing is left to train"));
     }
     Ok(settings)
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn one() -> f64 {
-    1.0
 }

@@ -70,7 +70,7 @@ pub struct PrunePhase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
     /// Whether `top-prob` hands on what exceeds a probability of 1.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::defaults::yes")]
     pub redistribute: bool,
     /// Whether the optimizer goes on with the moments of the synapses that stay.
     #[serde(default)]
@@ -187,7 +187,3 @@ impl PrunePhase {
 }
 
 const NO_TARGET: &str = "expected `density`, or `blocks`";
-
-fn yes() -> bool {
-    true
-}

@@ -8,15 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::random::{Purpose, Stream, stream};
-use crate::task::{Description, Drawn, Task};
+use crate::task::{Description, Drawn, Split, Task};
 
 /// The flip-flop's settings. Inputs `[samples, steps, channels]`, targets `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FlipFlop {
     /// Independent channels, and outputs.
-    #[serde(default = "super::one")]
+    #[serde(default = "crate::defaults::one")]
     pub channels: usize,
     /// Time steps of a trial.
     pub steps: usize,
@@ -68,28 +67,9 @@ impl Task for FlipFlop {
         self.samples
     }
 
-    fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
-        self.split("task.train-samples", self.train_samples, stream(draw, Purpose::TrainSamples, 0))
-    }
-
-    fn test(&self, seed: u64) -> Result<Dataset> {
-        self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))
-    }
-}
-
-impl FlipFlop {
-    /// Whether the settings of a trial are within their ranges.
-    fn check(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.probability) {
-            let problem = format!("{}; expected a probability from 0 to 1", self.probability);
-            return Err(Error::setting("task.probability", problem));
-        }
-        super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps)])?;
-        Ok(())
-    }
-
-    fn split(&self, key: &str, samples: usize, mut stream: Stream) -> Result<Dataset> {
+    fn split(&self, split: Split, _seed: u64, draw: u64) -> Result<Dataset> {
         self.check()?;
+        let (key, samples, mut stream) = (split.key(), split.of(self.samples()), split.stream(draw));
         super::check_sizes(&[(key, samples)])?;
         let shape = [samples, self.steps, self.channels];
         let mut inputs = super::zeros(key, shape)?;
@@ -106,6 +86,18 @@ impl FlipFlop {
             }
         }
         Dataset::new(inputs, shape, Targets::Series { values, outputs: self.channels, mask: None })
+    }
+}
+
+impl FlipFlop {
+    /// Whether the settings of a trial are within their ranges.
+    fn check(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.probability) {
+            let problem = format!("{}; expected a probability from 0 to 1", self.probability);
+            return Err(Error::setting("task.probability", problem));
+        }
+        super::check_sizes(&[("task.channels", self.channels), ("task.steps", self.steps)])?;
+        Ok(())
     }
 }
 

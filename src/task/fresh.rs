@@ -27,7 +27,7 @@ impl Fresh {
     /// Trials of `task`; those of the first epoch are drawn at once.
     ///
     /// # Errors
-    /// As [`Task::training`].
+    /// As [`Task::split`].
     pub fn new(task: Box<dyn Task>, seed: u64) -> Result<Self> {
         let first = draw(&*task, seed, 0)?;
         let (form, samples, bytes) = (first.form(), first.samples(), first.bytes() as u64);
@@ -39,7 +39,7 @@ impl Fresh {
     /// The samples of an epoch, counted from 0.
     ///
     /// # Errors
-    /// As [`Task::training`].
+    /// As [`Task::split`].
     pub fn epoch(&mut self, epoch: usize) -> Result<&Dataset> {
         if self.drawn.as_ref().is_none_or(|(drawn, _)| *drawn != epoch) {
             // the samples before go first, so that there are never two epochs in memory

@@ -9,20 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::random::{Purpose, Stream, stream};
-use crate::task::{Description, Drawn, Task};
+use crate::task::{Description, Drawn, Split, Task};
 
 /// The settings of delayed memory. Inputs, targets and mask `[samples, steps, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Memory {
     /// Channels that the cue may come on, and outputs.
-    #[serde(default = "super::one")]
+    #[serde(default = "crate::defaults::one")]
     pub channels: usize,
     /// Time steps of a trial: cue, delay, and at least one for the answer.
     pub steps: usize,
     /// Steps of the cue, at least 1.
-    #[serde(default = "super::one")]
+    #[serde(default = "crate::defaults::one")]
     pub cue: usize,
     /// Steps of silence between the cue and the answer.
     pub delay: usize,
@@ -65,12 +64,26 @@ impl Task for Memory {
         self.samples
     }
 
-    fn training(&self, _seed: u64, draw: u64) -> Result<Dataset> {
-        self.split("task.train-samples", self.train_samples, stream(draw, Purpose::TrainSamples, 0))
-    }
-
-    fn test(&self, seed: u64) -> Result<Dataset> {
-        self.split("task.test-samples", self.test_samples, stream(seed, Purpose::TestSamples, 0))
+    fn split(&self, split: Split, _seed: u64, draw: u64) -> Result<Dataset> {
+        self.check()?;
+        let (key, samples, mut stream) = (split.key(), split.of(self.samples()), split.stream(draw));
+        super::check_sizes(&[(key, samples)])?;
+        let shape = [samples, self.steps, self.channels];
+        let mut inputs = super::zeros(key, shape)?;
+        let mut values = super::zeros(key, shape)?;
+        let mut mask = super::zeros(key, shape)?;
+        let trial = self.steps * self.channels;
+        let (cue, answer) = (self.cue * self.channels, (self.cue + self.delay) * self.channels);
+        let trials =
+            inputs.chunks_exact_mut(trial).zip(values.chunks_exact_mut(trial)).zip(mask.chunks_exact_mut(trial));
+        for ((inputs, values), mask) in trials {
+            let channel = stream.random_range(0..self.channels);
+            let sign = if stream.random_bool(0.5) { 1.0 } else { -1.0 };
+            inputs[..cue].iter_mut().skip(channel).step_by(self.channels).for_each(|x| *x = sign);
+            values[answer..].iter_mut().skip(channel).step_by(self.channels).for_each(|y| *y = sign);
+            mask[answer..].fill(1.0);
+        }
+        Dataset::new(inputs, shape, Targets::Series { values, outputs: self.channels, mask: Some(mask) })
     }
 }
 
@@ -96,27 +109,6 @@ impl Memory {
             return Err(Error::setting("task.delay", problem));
         }
         Ok(())
-    }
-
-    fn split(&self, key: &str, samples: usize, mut stream: Stream) -> Result<Dataset> {
-        self.check()?;
-        super::check_sizes(&[(key, samples)])?;
-        let shape = [samples, self.steps, self.channels];
-        let mut inputs = super::zeros(key, shape)?;
-        let mut values = super::zeros(key, shape)?;
-        let mut mask = super::zeros(key, shape)?;
-        let trial = self.steps * self.channels;
-        let (cue, answer) = (self.cue * self.channels, (self.cue + self.delay) * self.channels);
-        let trials =
-            inputs.chunks_exact_mut(trial).zip(values.chunks_exact_mut(trial)).zip(mask.chunks_exact_mut(trial));
-        for ((inputs, values), mask) in trials {
-            let channel = stream.random_range(0..self.channels);
-            let sign = if stream.random_bool(0.5) { 1.0 } else { -1.0 };
-            inputs[..cue].iter_mut().skip(channel).step_by(self.channels).for_each(|x| *x = sign);
-            values[answer..].iter_mut().skip(channel).step_by(self.channels).for_each(|y| *y = sign);
-            mask[answer..].fill(1.0);
-        }
-        Dataset::new(inputs, shape, Targets::Series { values, outputs: self.channels, mask: Some(mask) })
     }
 }
 

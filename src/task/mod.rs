@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Data, Dataset};
 use crate::error::{Error, Result};
+use crate::random::{Purpose, Stream, stream};
 
 /// What a task is, in words: a phrase each, without a full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,6 +49,43 @@ pub enum Drawn {
     Fixed,
     /// For each epoch anew.
     Fresh,
+}
+
+/// What samples are drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// To learn from.
+    Training,
+    /// To test on.
+    Test,
+}
+
+impl Split {
+    /// The setting that says how many there are.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Training => "task.train-samples",
+            Self::Test => "task.test-samples",
+        }
+    }
+
+    /// Of two things, for training and for testing, the one of this split.
+    pub fn of<T>(self, [training, test]: [T; 2]) -> T {
+        match self {
+            Self::Training => training,
+            Self::Test => test,
+        }
+    }
+
+    /// Which streams its samples come from.
+    pub fn purpose(self) -> Purpose {
+        self.of([Purpose::TrainSamples, Purpose::TestSamples])
+    }
+
+    /// The stream of `draw` that its trials come from, one after the other.
+    pub fn stream(self, draw: u64) -> Stream {
+        stream(draw, self.purpose(), 0)
+    }
 }
 
 /// A generated task: settings from which samples are drawn.
@@ -87,32 +125,37 @@ pub trait Task: Debug + Send + Sync {
         None
     }
 
-    /// Draws the training samples from the streams of `draw`. What is drawn once per run, and stays the same however
+    /// Draws the samples of a split from the streams of `draw`. What is drawn once per run, and stays the same however
     /// often samples are drawn, comes from those of `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`] with the key (`task.…`) of the first setting that is wrong.
-    fn training(&self, seed: u64, draw: u64) -> Result<Dataset>;
+    fn split(&self, split: Split, seed: u64, draw: u64) -> Result<Dataset>;
+
+    /// Draws the training samples from the streams of `draw`: see [`split`](Self::split).
+    ///
+    /// # Errors
+    /// As [`split`](Self::split).
+    fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
+        self.split(Split::Training, seed, draw)
+    }
 
     /// Draws the test samples from the streams of `seed`.
     ///
     /// # Errors
-    /// As [`training`](Self::training).
-    fn test(&self, seed: u64) -> Result<Dataset>;
+    /// As [`split`](Self::split).
+    fn test(&self, seed: u64) -> Result<Dataset> {
+        self.split(Split::Test, seed, seed)
+    }
 
     /// Draws both splits from the streams of `seed`: the same seed and settings give the same bits, and the size of
     /// one split does not change the other.
     ///
     /// # Errors
-    /// As [`training`](Self::training).
+    /// As [`split`](Self::split).
     fn generate(&self, seed: u64) -> Result<Data> {
         Data::new(self.training(seed, seed)?, self.test(seed)?)
     }
-}
-
-/// What a size is where it is left out.
-fn one() -> usize {
-    1
 }
 
 /// Sizes that must be at least 1, with their keys.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::random::{self, Purpose, Stream, stream};
-use crate::task::{Description, Drawn, Task};
+use crate::random::{self, Purpose, Stream};
+use crate::task::{Description, Drawn, Split, Task};
 
 /// Points of the waves, 0.2 apart.
 const POINTS: usize = 2501;
@@ -87,22 +87,13 @@ impl Task for Waves {
         self.samples
     }
 
-    fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
-        self.split("task.train-samples", self.train_samples, seed, stream(draw, Purpose::TrainSamples, 0))
-    }
-
-    fn test(&self, seed: u64) -> Result<Dataset> {
-        self.split("task.test-samples", self.test_samples, seed, stream(seed, Purpose::TestSamples, 0))
-    }
-}
-
-impl Waves {
     /// Windows of the waves of `seed`.
-    fn split(&self, key: &str, samples: usize, seed: u64, mut stream: Stream) -> Result<Dataset> {
+    fn split(&self, split: Split, seed: u64, draw: u64) -> Result<Dataset> {
         if !(1..POINTS).contains(&self.steps) {
             let problem = format!("{}; expected 1 to {}: the waves have {POINTS} points", self.steps, POINTS - 1);
             return Err(Error::setting("task.steps", problem));
         }
+        let (key, samples, mut stream) = (split.key(), split.of(self.samples()), split.stream(draw));
         super::check_sizes(&[(key, samples)])?;
         let waves = Parameters::draw(random::stream(seed, Purpose::TaskParameters, 0)).waves(self.version);
         let shape = [samples, self.steps, CHANNELS];
@@ -155,6 +146,7 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::stream;
     use proptest::prelude::*;
 
     const PAPER: Waves =
@@ -196,7 +188,7 @@ mod tests {
     fn parameters_are_of_their_ranges_and_all_are_drawn() {
         let (mut frequencies, mut lags) = ([[0; 7]; 4], [0; 8]);
         for seed in 0..2000 {
-            let drawn = Parameters::draw(stream(seed, Purpose::TaskParameters, 0));
+            let drawn = Parameters::draw(random::stream(seed, Purpose::TaskParameters, 0));
             drawn.frequencies.iter().zip(&mut frequencies).for_each(|(&s, counts)| counts[s as usize] += 1);
             lags[drawn.lag as usize] += 1;
         }

@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Data, Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream};
-use crate::task::{Description, Drawn, Task};
+use crate::task::{Description, Drawn, Split, Task};
 
 /// Drawn images to learn from and to test on where no number is given: as many as MNIST has.
 const DRAWN: [usize; 2] = [60_000, 10_000];
+/// What the files of each split are called by.
+const FILES: [&str; 2] = ["train", "t10k"];
 
 /// How an image is taken apart in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,30 +99,21 @@ impl Task for Images {
         Some(self.source())
     }
 
-    /// As [`Task::generate`]; files are the same for every seed.
+    /// Files are the same for every seed.
     ///
     /// # Errors
     /// [`Error::Setting`] for a wrong number of samples; [`Error::Io`] or [`Error::Content`], which name the file and
     /// what is expected, for files that are missing or broken.
-    fn training(&self, seed: u64, draw: u64) -> Result<Dataset> {
-        let (key, samples) = ("task.train-samples", self.train_samples);
+    fn split(&self, split: Split, seed: u64, draw: u64) -> Result<Dataset> {
+        let (key, samples) = (split.key(), split.of([self.train_samples, self.test_samples]));
         super::check_sizes(&[(key, samples.unwrap_or(1))])?;
         match &self.data {
             Some(_) if draw != seed => {
                 let problem = "`fresh`, but images from files cannot be drawn anew; expected `fixed`";
                 Err(Error::setting("task.samples", problem))
             }
-            Some(folder) => self.dataset(idx::read(folder, "train", samples, key)?),
-            None => self.dataset(drawn(draw, Purpose::TrainSamples, samples.unwrap_or(DRAWN[0]), key)?),
-        }
-    }
-
-    fn test(&self, seed: u64) -> Result<Dataset> {
-        let (key, samples) = ("task.test-samples", self.test_samples);
-        super::check_sizes(&[(key, samples.unwrap_or(1))])?;
-        match &self.data {
-            Some(folder) => self.dataset(idx::read(folder, "t10k", samples, key)?),
-            None => self.dataset(drawn(seed, Purpose::TestSamples, samples.unwrap_or(DRAWN[1]), key)?),
+            Some(folder) => self.dataset(idx::read(folder, split.of(FILES), samples, key)?),
+            None => self.dataset(drawn(draw, split.purpose(), split.of(self.samples()), key)?),
         }
     }
 
@@ -128,7 +121,7 @@ impl Task for Images {
         if let Some(folder) = &self.data {
             return self.read_splits(folder);
         }
-        super::check_sizes(&[("task.test-samples", self.test_samples.unwrap_or(1))])?;
+        super::check_sizes(&[(Split::Test.key(), self.test_samples.unwrap_or(1))])?;
         Data::new(self.training(seed, seed)?, self.test(seed)?)
     }
 }
@@ -141,8 +134,8 @@ impl Images {
 
     /// Both splits, which must have images of one size.
     fn read_splits(&self, folder: &Path) -> Result<Data> {
-        let splits =
-            [("train", "task.train-samples", self.train_samples), ("t10k", "task.test-samples", self.test_samples)];
+        let splits = [Split::Training, Split::Test]
+            .map(|split| (split.of(FILES), split.key(), split.of([self.train_samples, self.test_samples])));
         for (_, key, samples) in splits {
             super::check_sizes(&[(key, samples.unwrap_or(1))])?;
         }
