@@ -10,7 +10,7 @@ use daleian::prune::{PruneMethod, PruneTarget, Pruning};
 use daleian::run::{Ending, Event, PhaseSpec, Run, RunConfig, Start, names};
 
 use crate::command::{Place, config, edited, rules};
-use crate::resume::{assert_same, copy, go, results};
+use crate::resume::{assert_same, copy, go, results, run_copied};
 use crate::support::isa;
 
 /// Steps of the first and the third phase, 50 samples each: batches of 20 and of 30.
@@ -138,13 +138,7 @@ fn killed_in_any_phase_a_run_goes_on_with_the_same_bits() {
         let config = five(interval);
         let whole = never_stopped(&config);
         let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut count = 0;
-        let mut run = Run::create(config.clone(), folder.path(), isa()).unwrap();
-        run.go(&AtomicBool::new(false), &mut |_| {
-            copy(folder.path(), &copies.path().join(count.to_string()));
-            count += 1;
-        })
-        .unwrap();
+        let count = run_copied(&config, folder.path(), copies.path());
         assert_all_same(folder.path(), &whole, "with copies");
         assert_eq!(count, 13 + 5 + 2 * 5, "an event per step and epoch, two per phase");
         for killed in 0..count {

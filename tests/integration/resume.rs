@@ -231,6 +231,18 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Runs to the end in `folder`, which is copied to `copies/0`, `copies/1` and so on at every event; how many there are.
+pub fn run_copied(config: &RunConfig, folder: &Path, copies: &Path) -> usize {
+    let mut count = 0;
+    let mut run = Run::create(config.clone(), folder, isa()).unwrap();
+    run.go(&AtomicBool::new(false), &mut |_| {
+        copy(folder, &copies.join(count.to_string()));
+        count += 1;
+    })
+    .unwrap();
+    count
+}
+
 /// What is on the disk when a process is killed is all that the next one has. So the folder is copied at every event of
 /// a run, as if the process had been killed there in the middle of writing some file, and each copy goes on.
 #[test]
@@ -239,13 +251,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
         let config = config(interval);
         let whole = never_stopped(&config);
         let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut count = 0;
-        let mut run = Run::create(config.clone(), folder.path(), isa()).unwrap();
-        run.go(&AtomicBool::new(false), &mut |_| {
-            copy(folder.path(), &copies.path().join(count.to_string()));
-            count += 1;
-        })
-        .unwrap();
+        let count = run_copied(&config, folder.path(), copies.path());
         assert_eq!(count, 4 * STEPS + 4, "an event a step and an epoch");
         // every third copy is enough: 3 is no divisor of any interval
         for killed in (0..count).step_by(3) {
