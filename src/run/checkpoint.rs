@@ -18,14 +18,15 @@ use crate::network::{Network, Parameter, Parameters, Wiring};
 use crate::optim::OptimizerState;
 use crate::train::{COLUMNS, Position, Row, Running, Trainer};
 
-/// What a run has come to, beside its trainer.
-#[derive(Debug, Clone)]
+/// What a run has come to, beside its trainer. A checkpoint has it in its metadata, but for the rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The phase under way, counted from 0; the number of phases when all are done.
     pub phase: usize,
     /// Steps that the optimizer had made when the phase began.
     pub updates_before: u64,
     /// A row per epoch.
+    #[serde(skip)]
     pub rows: Vec<Row>,
     /// What each phase that is over came to.
     pub phases: Vec<PhaseReport>,
@@ -34,6 +35,7 @@ pub(super) struct Record {
     /// The instruction sets that the run went on with, in order.
     pub instruction_sets: Vec<String>,
     /// What is to be said of the weights at its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// What it was made from.
     pub inputs: Inputs,
@@ -41,19 +43,13 @@ pub(super) struct Record {
 
 /// What a checkpoint adds to the metadata of a model.
 #[derive(Debug, Serialize, Deserialize)]
-struct Progress {
+struct Progress<R> {
     epoch: usize,
     step: usize,
-    phase: usize,
     updates: u64,
-    updates_before: u64,
     moments: usize,
-    phases: Vec<PhaseReport>,
-    pruned: Vec<Value>,
-    instruction_sets: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    warning: Option<String>,
-    inputs: Inputs,
+    #[serde(flatten)]
+    record: R,
 }
 
 /// A run as it stood.
@@ -74,15 +70,9 @@ pub(super) fn write(path: &Path, config: &RunConfig, trainer: &Trainer, record: 
     let progress = Progress {
         epoch: position.epoch,
         step: position.step,
-        phase: record.phase,
         updates: optimizer.updates,
-        updates_before: record.updates_before,
         moments: optimizer.moments.len(),
-        phases: record.phases.clone(),
-        pruned: record.pruned.clone(),
-        instruction_sets: record.instruction_sets.clone(),
-        warning: record.warning.clone(),
-        inputs: record.inputs.clone(),
+        record,
     };
     let config = serde_json::to_value(config).expect("settings are plain data");
     let table: Vec<f64> = record.rows.iter().flat_map(|row| row.to_numbers()).collect();
@@ -132,7 +122,7 @@ pub(super) fn read_moments(reader: &TensorReader, wiring: &Wiring, count: usize)
 /// If it cannot be read or is not a checkpoint.
 pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let (network, header, reader) = Network::read(path)?;
-    let progress: Progress = serde_json::from_value(header.run)
+    let progress: Progress<Record> = serde_json::from_value(header.run)
         .map_err(|error| Error::content(path, format!("not a checkpoint: its metadata lack a part ({error})")))?;
     let config = RunConfig::from_model(&header.config, path)?;
     let moments = read_moments(&reader, network.wiring(), progress.moments)?;
@@ -142,16 +132,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let row = |chunk: &[f64]| Row::from_numbers(chunk.try_into().expect("chunks have this size"));
     Ok(Checkpoint {
         config,
-        record: Record {
-            phase: progress.phase,
-            updates_before: progress.updates_before,
-            rows: table.chunks_exact(COLUMNS).map(row).collect(),
-            phases: progress.phases,
-            pruned: progress.pruned,
-            instruction_sets: progress.instruction_sets,
-            warning: progress.warning,
-            inputs: progress.inputs,
-        },
+        record: Record { rows: table.chunks_exact(COLUMNS).map(row).collect(), ..progress.record },
         network,
         seconds: sums[5],
         position: Position { epoch: progress.epoch, step: progress.step },

@@ -28,7 +28,7 @@ pub enum PhaseSpec {
 ///
 /// The order of samples counts epochs through all phases, the schedule those of the phase. Moments go on from the phase
 /// before where that is training with an optimizer of the same kind and the same parameters trained; else they start at 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrainPhase {
     /// Passes over the training samples.

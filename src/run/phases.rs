@@ -14,16 +14,7 @@ impl RunConfig {
     pub fn phases(&self) -> Cow<'_, [PhaseSpec]> {
         match self.phase.is_empty() {
             false => Cow::Borrowed(&self.phase),
-            true => Cow::Owned(vec![PhaseSpec::Train(TrainPhase {
-                epochs: self.epochs,
-                batch: None,
-                constraint: None,
-                clip_norm: None,
-                optimizer: None,
-                schedule: None,
-                penalty: None,
-                parameter: None,
-            })]),
+            true => Cow::Owned(vec![PhaseSpec::Train(TrainPhase { epochs: self.epochs, ..TrainPhase::default() })]),
         }
     }
 

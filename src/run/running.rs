@@ -261,11 +261,16 @@ impl Run {
         write_atomic(self.path(names::CONFIG), |out| out.write_all(text.as_bytes()))
     }
 
+    /// What the network answers to the first test sample that is no finite number.
+    fn answer_not_finite(&mut self) -> Option<f32> {
+        self.trainer_mut().outputs(1).into_iter().find(|answer| !answer.is_finite())
+    }
+
     /// Writes a good checkpoint, or leaves the one before where training has diverged.
     fn write_checkpoint(&mut self) -> Result<()> {
         self.trainer().check_finite()?;
         // finite parameters can still be so large that nothing they answer is
-        if let Some(&answer) = self.trainer_mut().outputs(1).iter().find(|answer| !answer.is_finite()) {
+        if let Some(answer) = self.answer_not_finite() {
             return Err(self.trainer().diverged("an output", f64::from(answer)));
         }
         let (path, seconds) = (self.path(names::CHECKPOINT), self.seconds());

@@ -80,7 +80,8 @@ impl Start {
     /// # Errors
     /// If the file cannot be written; whatever was there before is then still there.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.network, self.config.clone(), self.moments.as_ref(), &self.pruned)
+        let (path, config) = (path.as_ref(), self.config.clone());
+        write_model(path, &self.network, config_for(path, config), self.moments.as_ref(), &self.pruned)
     }
 
     /// Prunes the network and, along with it, the moments; adds a note of it: method, seed, target and counts.
@@ -105,16 +106,9 @@ impl Start {
     }
 }
 
-/// Writes a network with moments and notes beside it, and a configuration whose paths start from the current folder.
-pub(super) fn write(
-    path: &Path,
-    network: &Network,
-    config: Value,
-    state: Option<&OptimizerState>,
-    pruned: &[Value],
-) -> Result<()> {
-    let folder = folder_of(path);
-    write_model(path, network, with_paths(config, |config| config.seen_from(folder)), state, pruned)
+/// A configuration whose paths start from the current folder, as the file `path` has it: they start from its folder.
+pub(super) fn config_for(path: &Path, config: Value) -> Value {
+    with_paths(config, |config| config.seen_from(folder_of(path)))
 }
 
 /// The folder that a file lies in.
@@ -131,7 +125,7 @@ fn with_paths(config: Value, change: impl FnOnce(RunConfig) -> RunConfig) -> Val
     changed.and_then(|config| serde_json::to_value(config).ok()).unwrap_or(config)
 }
 
-/// As [`write`], with a configuration whose paths start from the folder of the file.
+/// Writes a network with moments and notes beside it, and a configuration whose paths start from the folder of the file.
 pub(super) fn write_model(
     path: &Path,
     network: &Network,

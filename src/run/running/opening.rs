@@ -111,7 +111,7 @@ impl Run {
             seconds_before: 0.0,
             began: Instant::now(),
         };
-        if let Some(&answer) = run.trainer_mut().outputs(1).iter().find(|answer| !answer.is_finite()) {
+        if let Some(answer) = run.answer_not_finite() {
             let why = run.record.warning.as_deref().unwrap_or("expected smaller weights");
             return Err(Error::setting("init", format!("the network answers {answer} before any training; {why}")));
         }
@@ -120,7 +120,8 @@ impl Run {
         if run.config.keeps_start() {
             let (network, optimizer) = (run.trainer().network(), run.trainer().optimizer());
             let moments = Some(optimizer).filter(|state| state.updates > 0);
-            start::write(&run.path(names::START), network, model, moments, &run.record.pruned)?;
+            let path = run.path(names::START);
+            start::write_model(&path, network, start::config_for(&path, model), moments, &run.record.pruned)?;
         }
         run.write_checkpoint()?;
         neurons::write(&run.path(names::NEURONS), run.trainer().network().wiring().neuron_table())?;
