@@ -9,6 +9,7 @@ use std::fmt;
 use daleian_kernels::{Activation, Aligned};
 
 use super::LossName;
+use crate::cell::Real;
 
 /// The kind of targets that a batch has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,10 +149,10 @@ pub(super) fn squared_error(y: &mut [f32], target: &[f32], mask: &[f32], scale: 
 }
 
 /// g' at the readout's sum, where `y` = g of it and g is `activation` (identity or tanh).
-fn slope(activation: Activation, y: f32) -> f32 {
+pub(super) fn slope<E: Real>(activation: Activation, y: E) -> E {
     match activation {
-        Activation::Tanh => 1.0 - y * y,
-        _ => 1.0,
+        Activation::Tanh => E::ONE + E::of(-1.0) * y * y,
+        _ => E::ONE,
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) fn cross_entropy(
     found
 }
 
-/// `dy`, the derivative by y, becomes that by the readout's sum, where `y` = g of it and g is `activation`.
+/// `y`, g of the readout's sum where g is `activation`, becomes the derivative by that sum; `dy` is the derivative by y.
 pub(super) fn through_readout(y: &mut [f32], dy: impl Fn(usize) -> f32, activation: Activation) {
     for (at, y) in y.iter_mut().enumerate() {
         *y = dy(at) * slope(activation, *y);

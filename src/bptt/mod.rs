@@ -157,6 +157,11 @@ impl Bptt {
         }
     }
 
+    /// Samples of the batch under way.
+    fn samples(&self) -> usize {
+        self.groups.iter().map(|group| group.lanes.used).sum()
+    }
+
     /// Which noise a cell that has any is given: the first sample of the next batches is sequence `first`, the one after it
     /// the next, and so on. The same sequence has the same noise, whatever batch it is in.
     pub fn set_first_sequence(&mut self, first: u64) {

@@ -83,7 +83,7 @@ impl Bptt {
         let width = steps * wiring.neurons();
         let mut rest = rates.unwrap_or_default();
         let wanted = !rest.is_empty();
-        let samples: usize = self.groups.iter().map(|group| group.lanes.used).sum();
+        let samples = self.samples();
         assert!(!wanted || rest.len() == samples * width, "rates are [{samples}, {steps}, {}]", wiring.neurons());
         let mut parts = Vec::new();
         for group in &self.groups {
@@ -109,7 +109,7 @@ impl Bptt {
     /// If `out` has another length.
     pub fn outputs(&self, network: &Network, out: &mut [f32]) {
         let outputs = network.wiring().outputs();
-        let samples: usize = self.groups.iter().map(|group| group.lanes.used).sum();
+        let samples = self.samples();
         assert_eq!(out.len(), samples * self.steps * outputs, "outputs are [{samples}, {}, {outputs}]", self.steps);
         let mut rest = out;
         for group in &self.groups {
@@ -141,7 +141,7 @@ impl Bptt {
         assert!(std::mem::take(&mut self.ready), "going back needs a forward pass in memory for training before it");
         assert_eq!(self.plan.in_turn(), 1, "lane groups take turns in the same memory; expected each to have its own");
         let (wiring, steps) = (network.wiring(), self.steps);
-        let samples: usize = self.groups.iter().map(|group| group.lanes.used).sum();
+        let samples = self.samples();
         let fits = |what: &str, length: Option<usize>, shape: &[usize]| {
             let size = shape.iter().product::<usize>();
             assert!(length.is_none_or(|length| length == size), "{what} are {shape:?}");

@@ -4,6 +4,7 @@
 
 use daleian_kernels::{Activation, Aligned, Isa, Operand, Outer, Product, WIDTH};
 
+use super::loss::slope;
 use crate::cell::noise::Moment;
 use crate::cell::{Cell, Real};
 use crate::network::step::{After, BackStep, Before, Derivatives, Rows, Step};
@@ -168,10 +169,8 @@ fn lent<E: Precision>(values: &mut Matrices<Aligned<E>>) -> Matrices<&mut [E]> {
 
 /// From the derivative by y = g(sum) to that by the sum.
 fn through_readout<E: Precision>(activation: Activation, outputs: &[E], by: &mut [E]) {
-    if activation == Activation::Tanh {
-        for (by, &y) in by.iter_mut().zip(outputs) {
-            *by = *by * (E::ONE + E::of(-1.0) * y * y);
-        }
+    for (by, &y) in by.iter_mut().zip(outputs) {
+        *by = *by * slope(activation, y);
     }
 }
 
