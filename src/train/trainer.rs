@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::parameter_settings::{held_by, trained};
-use super::{Evaluation, MemoryEstimate, ParameterSettings, Running, Summary, Trained, check_shapes};
+use super::{Evaluation, MemoryEstimate, ParameterSetting, ParameterSettings, Running, Summary, Trained, check_shapes};
 use crate::bptt::{Bptt, BpttMemory, Objective, Outcome, check_memory};
 use crate::constraint::{Constraint, Guard};
 use crate::data::{Sources, batches_per_epoch, check_batch, epoch_order};
@@ -54,12 +54,13 @@ impl TrainSettings {
         }
     }
 
-    /// Checks that a network with this wiring can be trained like this on `data`, but for the memory that it takes.
+    /// Checks that a network with this wiring can be trained like this on `data`, but for the memory that it takes. Gives
+    /// the settings of its parameters.
     ///
     /// # Errors
     /// If a number of the optimizer, the schedule or a parameter is out of its range, if the data do not fit the network or
     /// the loss, if a batch is larger than the data, or if nothing is left to train.
-    pub(crate) fn check(&self, wiring: &Wiring, data: &Sources) -> Result<()> {
+    pub(crate) fn check(&self, wiring: &Wiring, data: &Sources) -> Result<Vec<ParameterSetting>> {
         self.optimizer.validate()?;
         self.schedule.validate(self.optimizer.learning_rate())?;
         for (split, form) in [("training", data.train().form()), ("test", data.test().form())] {
@@ -68,7 +69,7 @@ impl TrainSettings {
         }
         check_batch(self.batch, data.train().samples())?;
         self.parameters.validate(self.optimizer.learning_rate())?;
-        self.parameters.resolve(wiring).map(drop)
+        self.parameters.resolve(wiring)
     }
 }
 
@@ -135,8 +136,7 @@ impl Trainer {
 
     fn build(others: u64, mut network: Network, data: Sources, settings: TrainSettings, exec: Exec) -> Result<Self> {
         let wiring = network.wiring().clone();
-        settings.check(&wiring, &data)?;
-        let resolved = settings.parameters.resolve(&wiring)?;
+        let resolved = settings.check(&wiring, &data)?;
         let trainable = trained(&resolved, &wiring);
         let guards: Vec<Guard> = wiring
             .parameter_ids()
