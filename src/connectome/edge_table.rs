@@ -84,10 +84,9 @@ impl EdgeTable {
     /// # Errors
     /// If one of them is not there; the error names the first edge that has it.
     pub(super) fn find_in(&mut self, neurons: &NeuronTable, ids: &[String]) -> Result<()> {
-        let known = neurons.ids().ok_or_else(|| {
+        let rows = neurons.by_id().ok_or_else(|| {
             Error::setting("neurons", "they have no ids, by which the edges name them; expected one per neuron")
         })?;
-        let rows: std::collections::HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
         let found: Vec<Option<u32>> = ids.iter().map(|id| rows.get(id.as_str()).copied()).collect();
         if found.contains(&None) {
             return Err(self.missing(&found, ids));

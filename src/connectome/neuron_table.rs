@@ -137,6 +137,11 @@ impl NeuronTable {
         self.ids.as_deref()
     }
 
+    /// The number of each neuron by its id; `None` where neurons have no ids.
+    pub(crate) fn by_id(&self) -> Option<HashMap<&str, u32>> {
+        self.ids().map(|ids| ids.iter().map(String::as_str).zip(0..).collect())
+    }
+
     /// What `neuron` is called; its number where neurons have no ids.
     ///
     /// # Panics

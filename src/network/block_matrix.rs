@@ -1,6 +1,6 @@
 //! From blocks of connections to the pattern of one matrix: U of all `[[input]]`, V of all `[[readout]]`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -211,8 +211,7 @@ fn neurons(block: &Block, table: &NeuronTable, stream: &mut Stream, key: &impl F
 }
 
 fn by_id(ids: &[String], table: &NeuronTable) -> Result<Vec<u32>, String> {
-    let known = table.ids().ok_or("the neurons have no ids; expected a selection by columns")?;
-    let places: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+    let places = table.by_id().ok_or("the neurons have no ids; expected a selection by columns")?;
     let mut seen = HashSet::new();
     let mut neurons = Vec::with_capacity(ids.len());
     for id in ids {
