@@ -74,16 +74,13 @@ pub(super) fn read(archive: &mut Archive, split: &str, needed: Needed) -> Result
         true => Some(read_lengths(archive.entry(lengths_name)?, samples)?),
         false => None,
     };
-    let (mut mask, mut targets) = (None, None);
-    if let (Needed::Inputs { outputs }, false) = (needed, archive.has(targets_name)) {
-        if archive.has(mask_name) {
+    let mut mask = None;
+    let targets = match needed {
+        Needed::Inputs { .. } if !archive.has(targets_name) && archive.has(mask_name) => {
             return Err(archive.missing(targets_name));
         }
-        targets = Some(Recording::Missing { outputs });
-    }
-    let targets = match targets {
-        Some(missing) => missing,
-        None => {
+        Needed::Inputs { outputs } if !archive.has(targets_name) => Recording::Missing { outputs },
+        Needed::Inputs { .. } | Needed::Targets => {
             let kind = kind_of(&archive.entry(targets_name)?, inputs_name, shape)?;
             if archive.has(mask_name) {
                 if let Of::Labels = kind {
